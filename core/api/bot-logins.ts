@@ -20,6 +20,8 @@ export interface ProvenBot {
   readonly longestMs: number
   /** How the bot has proved itself, for `OpenSession.client` and the audit: `key ci-1`, `https://issuer.example`, `secret`. */
   readonly by: string
+  /** For whom an agent acts, for the audit. */
+  readonly actsFor?: { readonly user: string }
 }
 
 /** Verifies the proofs of programs with accounts of their own. Provided by bots. */
@@ -27,7 +29,7 @@ export interface BotLogins {
   /**
    * Verifies a proof, which counts once unless it is a secret. `bot` is the name with or without `bot:`.
    * Throws `Problem`: 401 `bot_refused` for whatever is wrong with the proof, so that strangers learn nothing; 403
-   * `locked` and `address_not_allowed` once the bot is known; 503 `issuer_unreachable` and `audit_unavailable`. Each
+   * `locked`, `address_not_allowed` and why an agent does not count, once the bot is known; 503 `issuer_unreachable` and `audit_unavailable`. Each
    * refusal is recorded as `user.login.failed` with its exact reason.
    */
   prove(input: {

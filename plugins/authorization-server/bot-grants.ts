@@ -96,7 +96,7 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
   const handlerOf = (name: string) => async (ctx: KoaContextWithOIDC) => {
     const call = calls.getStore()!
     if (name === TOKEN_EXCHANGE && call.bot === undefined && deps.exchange) return deps.exchange(ctx)
-    const { user, holder, roles, longestMs, by } = await prove(name)
+    const { user, holder, roles, longestMs, by, actsFor } = await prove(name)
     const { resource } = ctx.oidc.params as { resource?: unknown }
     const known = typeof resource === 'string' ? readResource(resource, publicNames) : null
     const app = known === null ? undefined : appOf(catalog, known)
@@ -125,6 +125,7 @@ export function registerBotGrants(provider: Provider, deps: BotGrantDeps): void 
       success: true,
       user,
       roles,
+      actsFor,
       sessionId: session.id,
       clientIp: call.clientIp,
       requestId: call.requestId,

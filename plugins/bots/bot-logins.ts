@@ -1,5 +1,6 @@
 import { type Audit, Problem } from '@mezite/core'
 import { type BotLogins, causesOf, type LockView, type ProvenBot } from '@mezite/core/identity'
+import { type PersonNeeds, personFor } from './agent-person.ts'
 import { tokenTtlMs, USER_PREFIX } from './bot-resource.ts'
 import type { StoredBot, StoredBots } from './bots.ts'
 import { IssuerUnreachable } from './issuer-keys.ts'
@@ -14,13 +15,15 @@ const LONGEST_CAUSE = 300
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** Verifies what programs present, and records every refusal. */
-export function createBotLogins(deps: {
-  readonly bots: Pick<StoredBots, 'items'>
-  readonly proofs: Proofs
-  readonly uses: Pick<SecretUses, 'use'>
-  readonly locks: LockView
-  readonly audit: Pick<Audit, 'record' | 'accepting'>
-}): BotLogins {
+export function createBotLogins(
+  deps: {
+    readonly bots: Pick<StoredBots, 'items'>
+    readonly proofs: Proofs
+    readonly uses: Pick<SecretUses, 'use'>
+    readonly locks: LockView
+    readonly audit: Pick<Audit, 'record' | 'accepting'>
+  } & PersonNeeds,
+): BotLogins {
   const { bots, proofs, uses, locks, audit } = deps
 
   async function verify(bot: StoredBot, proof: Input['proof']): Promise<string> {
@@ -40,7 +43,11 @@ export function createBotLogins(deps: {
   /** Throws once the bot is known, and yet may not come in. */
   function admit(bot: StoredBot, clientIp: string): void {
     const roles = [...bot.document.spec.roles]
-    const subject = { user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const
+    const actsFor = bot.agent === null ? undefined : personFor(bot.agent, deps)
+    const subject = {
+      ...({ user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const),
+      ...(actsFor && { actsFor }),
+    }
     // A session opened during a lock would become valid as soon as the lock is removed.
     const lock = locks.lockFor(subject, null)
     if (lock !== null) throw problemFor('locked', lock.message ?? 'The bot is locked.')
@@ -60,6 +67,7 @@ export function createBotLogins(deps: {
           user: NAME.test(name) ? USER_PREFIX + name : null,
           clientIp,
           requestId,
+          ...(bot?.agent && { actsFor: { user: bot.agent.person } }),
           fields: { method: 'bot', proof: proof.kind, ...more },
         })
 
@@ -68,7 +76,9 @@ export function createBotLogins(deps: {
         const by = await verify(bot, proof)
         admit(bot, clientIp)
         const { roles } = bot.document.spec
-        return { user: bot.user, holder: bot.holder, roles, longestMs: tokenTtlMs(bot.document.spec), by }
+        const longestMs = tokenTtlMs(bot.document.spec)
+        const { user, holder, agent } = bot
+        return { user, holder, roles, longestMs, by, ...(agent && { actsFor: { user: agent.person } }) }
       } catch (error) {
         if (error instanceof Problem) {
           refused(error.code)

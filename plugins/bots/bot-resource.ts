@@ -45,6 +45,19 @@ export const BotSpec = Type.Closed({
     description: 'Roles of the bot',
   }),
   ...Type.Optionals({
+    acts_for: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description:
+        'The person for whom it acts, as an agent: it may do what both may, once the person agrees under "My account", and never calls the API',
+      examples: ['alice@example.com'],
+    }),
+    requests_per_minute: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description:
+        'Requests and connections to apps that each hub admits in a minute. Default: 600 with `acts_for`, else no limit',
+    }),
     allow_from: Type.Array(Type.String({ maxLength: 64 }), {
       maxItems: 200,
       description: 'Addresses and networks from which it may connect. Default: any',
@@ -92,6 +105,11 @@ export function readBot(body: unknown, options: { readonly name?: string } = {})
     faults.push({ path: ['metadata', 'expires'], message: 'a bot does not expire; remove it' })
   for (const [at, cidr] of (spec.allow_from ?? []).entries())
     if (!isNetwork(cidr)) add('is not an address or network', 'allow_from', String(at))
+  if (spec.acts_for !== undefined) {
+    if (/^(?:bot:|token:|operator@socket$)/.test(spec.acts_for.normalize('NFKC').toLowerCase()))
+      add('must be a person: nobody acts for a program', 'acts_for')
+    if (spec.api === true) add('is not for a bot with acts_for', 'api')
+  }
   const ttl = tokenTtlMs(spec)
   if (ttl < 60_000 || ttl > 24 * HOUR_MS) add('must be between 1m and 24h', 'max_token_ttl')
   for (const [at, { issuer, claims }] of (spec.trust ?? []).entries()) {
@@ -125,6 +143,12 @@ function issuerFault(issuer: string): string | null {
 /** The longest life of a token, in milliseconds. */
 export const tokenTtlMs = ({ max_token_ttl: ttl }: BotSpec): number =>
   ttl === undefined ? HOUR_MS : (parseDuration(ttl) ?? 0)
+
+const AGENT_REQUESTS = 600
+
+/** Requests in a minute at one hub; null: as many as it sends. */
+export const requestLimit = ({ acts_for: person, requests_per_minute: most }: BotSpec): number | null =>
+  most ?? (person === undefined ? null : AGENT_REQUESTS)
 
 /** User names of bots begin with this. */
 export const USER_PREFIX = 'bot:'

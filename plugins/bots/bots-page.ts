@@ -23,6 +23,7 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
           columns: [
             'Bot',
             'Roles',
+            'Acts for',
             'Keys',
             'Rules of trust',
             'From',
@@ -34,9 +35,10 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
             'Sessions now',
             'Action',
           ],
-          rows: all.map(({ name, user, secret, oldSecret, document: { spec } }) => [
+          rows: all.map(({ name, user, secret, oldSecret, agent, document: { spec } }) => [
             name,
             spec.roles.join(', '),
+            agent === null ? null : agent.holder === null ? { word: 'waits for consent' } : agent.person,
             spec.keys?.length ?? 0,
             spec.trust?.length ?? 0,
             spec.allow_from?.join(', ') ?? { word: 'any address' },
@@ -99,6 +101,8 @@ function proofTables(all: readonly (readonly [name: string, spec: BotSpec])[]) {
 
 const german = {
   Roles: 'Rollen',
+  'Acts for': 'Handelt für',
+  'waits for consent': 'wartet auf Zustimmung',
   From: 'Von',
   'Longest token': 'Längstes Token',
   'Secret since': 'Geheimnis seit',

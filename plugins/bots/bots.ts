@@ -25,11 +25,30 @@ export interface StoredBot {
   readonly oldSecret: (BotSecret & { readonly until: number }) | null
   /** Null: any address. */
   readonly allowFrom: Networks | null
+  /** Null: it acts for itself. */
+  readonly agent: BotAgent | null
+}
+
+/** For whom a bot acts. */
+export interface BotAgent {
+  /** The name in the document. */
+  readonly person: string
+  /** The identity that has agreed; null: nobody has, and the bot does not count. */
+  readonly holder: string | null
+  readonly consented: number | null
+  /** Whether the person has made it. */
+  readonly own: boolean
 }
 
 export type StoredBots = Collection<StoredBot, BotRow, BotDocument>
 
 export const newHolder = (): string => randomBytes(32).toString('base64url')
+
+/** For whom a stored document says that the bot acts; undefined: for itself. */
+export const personOf = (document: string): string | undefined =>
+  (JSON.parse(document) as BotDocument).spec.acts_for
+
+const specOf = (document: string): string => JSON.stringify((JSON.parse(document) as BotDocument).spec)
 
 /** What a session was opened by: all of it but the roles, which count as they are at each request. */
 const proofsOf = (document: string): string => {
@@ -41,6 +60,9 @@ type SecretColumns = Pick<
   BotRow,
   'secret_hash' | 'secret_created' | 'secret_used' | 'old_hash' | 'old_created' | 'old_used' | 'old_until'
 >
+
+/** Nobody has agreed that the bot acts for them. */
+export const NO_CONSENT = { acts_holder: null, consented: null, confirmed: null, own: null }
 
 /** The columns of a bot without a secret before the present one. */
 export const NO_OLD_SECRET = { old_hash: null, old_created: null, old_used: null, old_until: null }
@@ -76,7 +98,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
     },
     read: ({ name, document, holder, ...row }) => {
       const read = readBot(JSON.parse(document), { name })
-      const { allow_from: allowFrom } = read.spec
+      const { allow_from: allowFrom, acts_for: person } = read.spec
       return {
         name,
         user: USER_PREFIX + name,
@@ -85,20 +107,30 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
         secret: secretOf(row.secret_hash, row.secret_created, row.secret_used),
         oldSecret: oldSecretOf(row),
         allowFrom: allowFrom === undefined ? null : createNetworks(allowFrom),
+        agent:
+          person === undefined
+            ? null
+            : {
+                ...{ person, holder: row.acts_holder, own: row.own !== null },
+                consented: row.consented === null ? null : Number(row.consented),
+              },
       }
     },
     unreadable: 'it is denied access',
-    show: ({ document, secret, oldSecret }) => ({
+    show: ({ document, secret, oldSecret, agent }) => ({
       ...document,
       status: {
         ...{ secret_created: timeOf(secret?.created), secret_used: timeOf(secret?.used) },
         ...{ old_secret_created: timeOf(oldSecret?.created), old_secret_used: timeOf(oldSecret?.used) },
         old_secret_until: timeOf(oldSecret?.until),
+        // Only agents need it.
+        ...(agent && { consented: timeOf(agent.consented) }),
       },
     }),
     search: ({ name, user, document: { metadata, spec } }) => [
       ...[name, user, metadata.description ?? ''],
       ...spec.roles.map((role) => `role:${role}`),
+      ...(spec.acts_for === undefined ? [] : [spec.acts_for]),
     ],
     sorts: { name: ({ name }) => name, secret_created: ({ secret }) => secret?.created ?? null },
     audited: ({ name }) => ({ name, bot: name }),
@@ -112,8 +144,14 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
         row: (bot, old, updated) => {
           const document = JSON.stringify(bot)
           const kept = old !== undefined && proofsOf(old.document) === proofsOf(document)
-          const holder = kept ? old.holder : newHolder()
-          return { ...NO_SECRET, ...old, name: bot.metadata.name, document, holder, updated }
+          // Whatever the person has agreed to is the whole of it, roles included.
+          const agreed = kept && (old.acts_holder === null || specOf(old.document) === specOf(document))
+          const holder = agreed ? old.holder : newHolder()
+          // Whoever has the secret for one person must not have it for another, or for the bot itself.
+          const moved = old !== undefined && personOf(old.document) !== bot.spec.acts_for
+          const gone = { ...(agreed ? {} : NO_CONSENT), ...(moved ? NO_SECRET : {}) }
+          const stored = { ...NO_SECRET, ...NO_CONSENT, ...old, ...gone }
+          return { ...stored, name: bot.metadata.name, document, holder, updated }
         },
         within: async ({ row, old, ...change }) => {
           requireRoles(change.by, [row, ...(old ? [old] : [])])

@@ -24,11 +24,21 @@ import * as Flags from '@oclif/core/flags'
 import type { InferredFlags } from '@oclif/core/interfaces'
 import { ProgramsDoctor } from './commands/doctor.ts'
 import { BotsSecret } from './commands/secret.ts'
+import { isAgreed, proofsOf, specOf } from './commands/shown-bot.ts'
 
 const list = (text: string): string[] => text.match(/[^,\s]+/g) ?? []
 
 const specFlags = {
   roles: Flags.string({ description: 'Roles of the bot: a,b', helpValue: 'ROLES' }),
+  'acts-for': Flags.string({
+    description: 'Person for whom it acts, once they agree under "My account"; "" for nobody',
+    helpValue: 'USER',
+  }),
+  'requests-per-minute': Flags.integer({
+    description: 'Requests to apps that each hub admits in a minute; default with --acts-for: 600',
+    min: 1,
+    max: 100_000,
+  }),
   'allow-from': Flags.string({
     description: 'Addresses and networks from which it may connect: a,b; "" for any',
     helpValue: 'CIDRS',
@@ -77,7 +87,8 @@ type Spec = Readonly<Record<string, unknown>>
 function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): Spec {
   requireWholeRule(flags)
   const { api, roles, ttl, key = [], issuer, audience, claim = [] } = flags
-  const { allow_from: allowed, ...rest } = spec
+  const { allow_from: allowed, acts_for: before, ...rest } = spec
+  const [person, most] = [flags['acts-for'] ?? before, flags['requests-per-minute']]
   const from = flags['allow-from'] === undefined ? allowed : list(flags['allow-from'])
   const added = (member: string, more: readonly object[]) => {
     const all = [...((spec[member] as object[] | undefined) ?? []), ...more]
@@ -88,6 +99,8 @@ function changed(spec: Spec, flags: Partial<InferredFlags<typeof specFlags>>): S
   return {
     ...rest,
     ...(roles === undefined ? {} : { roles: parseRoles(roles) }),
+    ...(person === undefined || person === '' ? {} : { acts_for: person }),
+    ...(most === undefined ? {} : { requests_per_minute: most }),
     ...(Array.isArray(from) && from.length > 0 ? { allow_from: from } : {}),
     ...(api === undefined ? {} : { api }),
     ...(ttl === undefined ? {} : { max_token_ttl: ttl }),
@@ -182,7 +195,12 @@ class BotsCreate extends PutCommand {
       const next = proofs
         ? ''
         : `\nIt has no key and trusts no issuer. Add one, or a secret: mezctl bots secret ${args.name}`
-      return escapeText(`Created bot ${args.name}. Apps see it as bot:${args.name}.`) + next
+      const person = spec.acts_for
+      const seen =
+        person === undefined
+          ? `Apps see it as bot:${args.name}.`
+          : `It counts once ${String(person)} agrees under "My account"; apps then see that name.`
+      return escapeText(`Created bot ${args.name}. ${seen}`) + next
     })
   }
 }
@@ -201,7 +219,10 @@ class BotsUpdate extends AdminCommand {
   static override summary = 'Change a bot: its roles, limits, keys and trusted issuers'
   static override description =
     'Keys and issuers are added to those that it has; --remove-keys and --remove-issuers take all of them away first. A change of anything but the roles ends the sessions of the bot: its programs get new tokens.'
-  static override examples = ['<%= config.bin %> <%= command.id %> ci --roles deploy,metrics']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> ci --roles deploy,metrics',
+    '<%= config.bin %> <%= command.id %> helper --acts-for alice@example.com',
+  ]
   static override args = { name }
   static override flags = {
     ...specFlags,
@@ -231,9 +252,6 @@ class BotsUpdate extends AdminCommand {
   }
 }
 
-const spec = (bot: Resource) =>
-  (bot.spec ?? {}) as { keys?: unknown[]; trust?: { issuer?: unknown }[] } & Spec
-
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
   'bots:create': BotsCreate,
@@ -248,17 +266,19 @@ export const COMMANDS = {
       empty: 'No bots yet. Create one for a program: mezctl bots create NAME --roles ROLE --key FILE',
       columns: [
         ['name', nameOf],
-        ['roles', (bot) => spec(bot).roles],
+        ['roles', (bot) => specOf(bot).roles],
+        ['acts for', (bot) => specOf(bot).acts_for],
         ['proofs', proofsOf],
-        ['allow from', (bot) => spec(bot).allow_from],
-        ['longest token', (bot) => spec(bot).max_token_ttl ?? '1h'],
+        ['allow from', (bot) => specOf(bot).allow_from],
+        ['longest token', (bot) => specOf(bot).max_token_ttl ?? '1h'],
         ['secret since', (bot) => formatTime(bot.status?.secret_created)],
         ['last used', (bot) => formatTime(bot.status?.secret_used)],
         ['old secret until', (bot) => formatTime(bot.status?.old_secret_until)],
         ['last used', (bot) => formatTime(bot.status?.old_secret_used)],
       ],
       states: {
-        ready: (bot) => proofsOf(bot).length > 0,
+        ready: (bot) => proofsOf(bot).length > 0 && isAgreed(bot),
+        'no-consent': (bot) => !isAgreed(bot),
         'no-proof': (bot) => proofsOf(bot).length === 0,
       },
     },
@@ -266,15 +286,4 @@ export const COMMANDS = {
     rm: { summary: 'Remove a bot, and end its sessions', effect: 'Its programs are rejected from now on.' },
   }),
   'programs:doctor': ProgramsDoctor,
-}
-
-/** `2 keys, token.actions.githubusercontent.com, secret`. */
-function proofsOf(bot: Resource): string[] {
-  const { keys = [], trust = [] } = spec(bot)
-  const hosts = trust.map(({ issuer }) => URL.parse(String(issuer))?.host ?? String(issuer))
-  return [
-    ...(keys.length === 0 ? [] : [keys.length === 1 ? '1 key' : `${keys.length} keys`]),
-    ...new Set(hosts),
-    ...(bot.status?.secret_created ? ['secret'] : []),
-  ]
 }

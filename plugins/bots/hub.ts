@@ -6,13 +6,18 @@ import {
   database,
   defineHubPlugin,
   migrations,
+  pages,
   publicNames,
   revisions,
   sessions,
+  users,
   webRoutes,
 } from '@mezite/core'
 import { findings } from '@mezite/core/administration'
-import { botLogins, locks } from '@mezite/core/identity'
+import { botLogins, confirmations, locks } from '@mezite/core/identity'
+import { createRateLimit } from '@mezite/core/protocol'
+import { agentRoutes } from './agent-routes.ts'
+import { createAgents } from './agents.ts'
 import { botCredential } from './bot-credential.ts'
 import { createBotLogins } from './bot-logins.ts'
 import { USER_PREFIX } from './bot-resource.ts'
@@ -32,7 +37,8 @@ export default defineHubPlugin({
   name: 'bots',
   api: 1,
   summary: 'Accounts of programs, and the proofs by which they get in',
-  needs: { audit, catalog, database, locks, publicNames, revisions, sessions },
+  needs: { audit, catalog, database, locks, pages, publicNames, revisions, sessions, users },
+  wants: { confirmations },
   provides: { botLogins, credentials, dashboardParts, findings, migrations, webRoutes },
   reasons,
   setup({ clock, log, tap, use, provide }) {
@@ -44,11 +50,14 @@ export default defineHubPlugin({
     const uses = createSecretUses({ ...use, bots, clock, log })
     provide.migrations(botMigrations)
     provide.findings({ name: 'bots', list: uses.findings })
-    provide.credentials(botCredential(bots))
+    provide.credentials(botCredential(bots, createRateLimit(clock)))
     provide.dashboardParts(botsPage(bots, use.sessions))
-    provide.botLogins(createBotLogins({ ...use, bots, proofs, uses }))
+    provide.botLogins(createBotLogins({ ...use, bots, proofs, uses, clock }))
     provide.webRoutes(resource.routes(bots, secretRoutes(bots, { ...use, clock })))
     provide.webRoutes(checkRoutes(bots, createProofCheck({ ...use, bots, keysOf, spent, clock })))
+    const agents = createAgents({ ...use, bots, clock })
+    provide.webRoutes(agentRoutes({ ...use, agents }))
+    tap.user.released(agents.release)
     tap.access.decide(
       ({ subject, context: { clientIp } }, vote) => {
         // Nobody connects in an explanation.

@@ -18,6 +18,13 @@ export interface BotRow {
   readonly old_created: number | null
   readonly old_used: number | null
   readonly old_until: number | null
+  /** The identity that has agreed that the bot acts for it (`User.holder`); null: nobody has, so an agent does not count. */
+  readonly acts_holder: string | null
+  /** When it agreed, and the time of the passkey's confirmation, which counts once. */
+  readonly consented: number | null
+  readonly confirmed: number | null
+  /** 1 if the person has made it: it is removed with the person. */
+  readonly own: number | null
   readonly updated: number
 }
 
@@ -57,6 +64,17 @@ export const botMigrations: Migrations = {
           .addColumn('old_created', 'bigint')
           .addColumn('old_used', 'bigint')
           .addColumn('old_until', 'bigint')
+          .execute()
+      },
+    },
+    '0003-agents': {
+      async up(db: Database) {
+        await db.schema
+          .alterTable('bots')
+          .addColumn('acts_holder', 'text')
+          .addColumn('consented', 'bigint')
+          .addColumn('confirmed', 'bigint')
+          .addColumn('own', 'integer')
           .execute()
       },
     },

@@ -1,8 +1,10 @@
-import type { Catalog, Clock, PublicNames, Sessions } from '@mezite/core'
+import { type Catalog, type Clock, Problem, type PublicNames, type Sessions } from '@mezite/core'
 import { causesOf, type LockView } from '@mezite/core/identity'
+import type { Principal } from '@mezite/core/types'
 import type { JWTPayload, ProtectedHeaderParameters } from 'jose'
+import { type PersonNeeds, personFor } from './agent-person.ts'
 import { type TrustRule, USER_PREFIX } from './bot-resource.ts'
-import type { StoredBot, StoredBots } from './bots.ts'
+import type { BotAgent, StoredBot, StoredBots } from './bots.ts'
 import { type Claims, shown, unmetRules } from './claim-rules.ts'
 import { type IssuerKeys, IssuerUnreachable } from './issuer-keys.ts'
 import { createProofs, type Proofs } from './proofs.ts'
@@ -67,16 +69,18 @@ export interface CheckedToken extends ReadToken {
  * Says what a token is and what each bot makes of it, by the same steps as for a program that presents it. The token is not used up
  * and not stored, and only issuers that a rule of these bots names are asked for their keys.
  */
-export function createProofCheck(deps: {
-  readonly bots: Pick<StoredBots, 'items'>
-  readonly keysOf: IssuerKeys
-  readonly spent: Pick<SpentProofs, 'isSpent'>
-  readonly locks: LockView
-  readonly sessions: Pick<Sessions, 'find'>
-  readonly catalog: Pick<Catalog, 'byId'>
-  readonly publicNames: PublicNames
-  readonly clock: Clock
-}) {
+export function createProofCheck(
+  deps: PersonNeeds & {
+    readonly bots: Pick<StoredBots, 'items'>
+    readonly keysOf: IssuerKeys
+    readonly spent: Pick<SpentProofs, 'isSpent'>
+    readonly locks: LockView
+    readonly sessions: Pick<Sessions, 'find'>
+    readonly catalog: Pick<Catalog, 'byId'>
+    readonly publicNames: PublicNames
+    readonly clock: Clock
+  },
+) {
   const { bots, keysOf, spent, locks, sessions, catalog, publicNames, clock } = deps
   const { hubOrigin, signInOrigin } = publicNames
   const audiences = [...new Set([hubOrigin, signInOrigin, `${signInOrigin}/v1/oauth/token`])]
@@ -114,14 +118,29 @@ export function createProofCheck(deps: {
     const { roles, trust = [], allow_from: addresses = [] } = bot.document.spec
     const rules =
       read.kind === 'id_token' ? trust.map((rule, at) => compared(rule, at + 1, { read, claims })) : []
-    const refusal = await refusalOf(bot, read.kind, token)
-    const subject = { user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const
+    const wrong = await refusalOf(bot, read.kind, token)
+    const person = bot.agent === null || wrong !== null ? null : personOf(bot.agent)
+    const refusal = wrong ?? (person !== null && 'reason' in person ? person : null)
+    const subject = {
+      ...({ user: bot.user, roles, kind: 'bot', sessionId: null, satisfied: [] } as const),
+      ...(person !== null && 'user' in person && { actsFor: person }),
+    }
     const locked = refusal === null && locks.lockFor(subject, null) !== null
     const { reason = null, detail = null } = locked ? { reason: 'locked' } : (refusal ?? {})
     const accepted = reason === null
     return {
       ...{ bot: bot.name, accepted, reason, detail, next: reason === null ? null : nextOf(reason) },
       ...{ allow_from: addresses, rules },
+    }
+  }
+
+  /** For whom it acts, or why it does not. */
+  function personOf(agent: BotAgent): Principal | { readonly reason: string; readonly detail?: null } {
+    try {
+      return personFor(agent, deps)
+    } catch (error) {
+      if (error instanceof Problem) return { reason: error.code }
+      throw error
     }
   }
 

@@ -1,5 +1,13 @@
 import { type AddRoute, type Clock, type Sessions, Type } from '@mezite/core'
-import { endSessions, NO_OLD_SECRET, NO_SECRET, newHolder, requireRoles, type StoredBots } from './bots.ts'
+import {
+  endSessions,
+  NO_CONSENT,
+  NO_OLD_SECRET,
+  NO_SECRET,
+  newHolder,
+  requireRoles,
+  type StoredBots,
+} from './bots.ts'
 import type { BotRow } from './migrations.ts'
 import { hashSecret, newSecret } from './secret.ts'
 
@@ -45,6 +53,9 @@ export function secretRoutes(
       const fresh = { secret_hash: hashSecret(secret), secret_created: now, secret_used: null, updated: now }
       const set = (row: BotRow) => {
         const { secret_hash: old_hash, secret_created: old_created, secret_used: old_used } = row
+        // A new secret lets somebody else act for the person.
+        if (row.acts_holder !== null)
+          return { ...fresh, ...NO_OLD_SECRET, ...NO_CONSENT, holder: newHolder() }
         // Nothing was opened by a secret that did not exist.
         if (old_hash === null) return { ...fresh, ...NO_OLD_SECRET }
         return seconds === undefined
@@ -54,7 +65,7 @@ export function secretRoutes(
       await bots.update(name, actor, set, {
         async within(change) {
           requireRoles(change.by, [change.row])
-          return change.old?.secret_hash == null || seconds !== undefined ? undefined : within(change)
+          return change.old?.holder === change.row.holder ? undefined : within(change)
         },
       })
       reply.code(201)

@@ -58,7 +58,8 @@ export function certificateRoute(deps: CertificateDeps): WebRoutes {
     })
     const { id: sessionId } = session
     const fields = { connector: null, method: 'bot', proof: by }
-    audit.record({ type: 'user.login', success: true, user, roles, clientIp, sessionId, requestId, fields })
+    const who = { user, roles, actsFor: proven.actsFor, clientIp, sessionId, requestId }
+    audit.record({ type: 'user.login', success: true, ...who, fields })
     return { session, token, roles }
   }
 

@@ -48,7 +48,6 @@ const ORDER = [
     'api-tokens',
     'app-proposals',
     'audit-database',
-    'bots',
     'cli-login',
     'docs',
     'identity-jwt',
@@ -57,9 +56,10 @@ const ORDER = [
   ...['metrics', 'notifiers', 'oidc', 'public-paths'],
   ...['tcp-apps', 'transport-http2', 'transport-websocket', 'transport-webtransport'],
   ...[
-    'user-certs',
     'webauthn',
     'app-rules',
+    'bots',
+    'user-certs',
     'web-api',
     'notifications',
     'access-requests',
@@ -126,9 +126,9 @@ t.test('the taps of every hook run in this order', async (t) => {
     'lifecycle.stop': [
       ...['signed-intent', 'dashboard', 'access-requests', 'tcp-apps', 'http-apps', 'audit-database'],
     ],
-    'access.decide': ['bots', 'app-rules', 'access-requests', 'devices', 'rbac'],
+    'access.decide': ['app-rules', 'bots', 'access-requests', 'devices', 'rbac'],
     'access.challenge': ['webauthn', 'app-rules'],
-    'user.released': ['api-tokens', 'access-requests'],
+    'user.released': ['api-tokens', 'bots', 'access-requests'],
     'session.ended': ['tcp-apps'],
     'tunnel.changed': ['app-proposals', 'web-api', 'dashboard'],
     'tunnel.proposed': ['app-proposals'],
@@ -196,9 +196,9 @@ t.test('a running hub reports the same', async (t) => {
   t.strictSame(
     steps.map((one) => [one.step, ...one.plugins]),
     [
-      ['credentials', 'api-tokens', 'bots', 'http-apps', 'user-certs', 'devices', 'authorization-server'],
+      ['credentials', 'api-tokens', 'http-apps', 'bots', 'user-certs', 'devices', 'authorization-server'],
       ['verifiers', 'http-apps', 'public-paths'],
-      ['access.decide', 'bots', 'app-rules', 'access-requests', 'devices', 'rbac'],
+      ['access.decide', 'app-rules', 'bots', 'access-requests', 'devices', 'rbac'],
       ['audit.recorded', 'access-requests', 'dashboard'],
     ],
     'what the standard set does for each request',

@@ -1,0 +1,106 @@
+/** Texts of the pages about agents. */
+const en = {
+  title: 'Agents',
+  about:
+    'Programs that act for you. Each may do what both you and it may, and nothing that needs your passkey.',
+  none: 'No program acts for you.',
+  add: 'Add an agent',
+  roles: 'Roles',
+  since: 'acts for you since',
+  waiting: 'An administrator asks you to let it act for you.',
+  look: (name: string) => `Look at ${name}`,
+  secretUsed: 'Secret last used',
+  never: 'Secret not used yet',
+  renew: 'New secret',
+  renewNamed: (name: string) => `New secret for ${name}`,
+  renewText: (name: string) => `The former secret of ${name} and all its connections end.`,
+  remove: 'Remove',
+  removeNamed: (name: string) => `Remove ${name}`,
+  removeText: (name: string) => `${name} is refused at once, and its open connections are cut.`,
+  form: {
+    text: 'A program that acts for you, such as an assistant. It gets a secret with which it asks the hub for short tokens.',
+    name: 'Name of the agent',
+    nameHelp: 'Small letters, digits and hyphens. The hub adds some characters.',
+    roles: 'Your roles that it gets',
+    rolesHelp: 'If you lose a role, it loses it too. With fewer roles it may do less than you.',
+    noRoles: 'You have no role that you could lend.',
+    passkey: 'You confirm with your passkey.',
+    submit: 'Add the agent',
+  },
+  ask: {
+    title: (name: string) => `Let ${name} act for you?`,
+    text: 'It was made by an administrator. If you agree, applications see you as the person for whom it acts, and it may do what both you and it may. Whoever runs it decides what it does.',
+    proofs: 'How it proves itself',
+    from: 'Only from',
+    anywhere: 'any address',
+    keys: (count: number) => (count === 1 ? '1 key' : `${count} keys`),
+    issuer: (issuer: string, claims: string) => `ID tokens of ${issuer} (${claims})`,
+    secret: 'a secret',
+    nothing: 'It has no proof yet. Agree once it has one: each change of it needs your consent again.',
+    submit: 'Let it act for me',
+    back: 'Not now',
+  },
+  shown: {
+    title: (name: string) => `The secret of ${name}`,
+    once: 'This is shown once. Whoever has it acts for you until you remove the agent.',
+    client: 'Name (client_id)',
+    secret: 'Secret (client_secret)',
+    done: 'Done',
+  },
+}
+
+type Texts = typeof en
+
+const de: Texts = {
+  title: 'Agenten',
+  about:
+    'Programme, die für Sie handeln. Jedes darf, was sowohl Sie als auch es selbst dürfen, und nichts, was Ihren Passkey braucht.',
+  none: 'Kein Programm handelt für Sie.',
+  add: 'Agent hinzufügen',
+  roles: 'Rollen',
+  since: 'handelt für Sie seit',
+  waiting: 'Die Verwaltung bittet Sie, ihn für Sie handeln zu lassen.',
+  look: (name) => `${name} ansehen`,
+  secretUsed: 'Geheimnis zuletzt benutzt',
+  never: 'Geheimnis noch nicht benutzt',
+  renew: 'Neues Geheimnis',
+  renewNamed: (name) => `Neues Geheimnis für ${name}`,
+  renewText: (name) => `Das bisherige Geheimnis von ${name} und alle seine Verbindungen enden.`,
+  remove: 'Entfernen',
+  removeNamed: (name) => `${name} entfernen`,
+  removeText: (name) => `${name} wird sofort abgewiesen, und offene Verbindungen werden getrennt.`,
+  form: {
+    text: 'Ein Programm, das für Sie handelt, zum Beispiel ein Assistent. Es bekommt ein Geheimnis, mit dem es am Hub kurze Tokens holt.',
+    name: 'Name des Agenten',
+    nameHelp: 'Kleine Buchstaben, Ziffern und Bindestriche. Der Hub hängt einige Zeichen an.',
+    roles: 'Ihre Rollen, die er bekommt',
+    rolesHelp: 'Verlieren Sie eine Rolle, verliert er sie auch. Mit weniger Rollen darf er weniger als Sie.',
+    noRoles: 'Sie haben keine Rolle, die Sie verleihen könnten.',
+    passkey: 'Sie bestätigen mit Ihrem Passkey.',
+    submit: 'Agent hinzufügen',
+  },
+  ask: {
+    title: (name) => `${name} für Sie handeln lassen?`,
+    text: 'Die Verwaltung hat ihn angelegt. Wenn Sie zustimmen, sehen Anwendungen Sie als die Person, für die er handelt, und er darf, was sowohl Sie als auch er dürfen. Wer ihn betreibt, bestimmt, was er tut.',
+    proofs: 'Wie er sich ausweist',
+    from: 'Nur von',
+    anywhere: 'jeder Adresse',
+    keys: (count) => (count === 1 ? '1 Schlüssel' : `${count} Schlüssel`),
+    issuer: (issuer, claims) => `ID-Tokens von ${issuer} (${claims})`,
+    secret: 'ein Geheimnis',
+    nothing:
+      'Er hat noch keinen Nachweis. Stimmen Sie zu, wenn er einen hat: Jede Änderung braucht Ihre Zustimmung neu.',
+    submit: 'Für mich handeln lassen',
+    back: 'Jetzt nicht',
+  },
+  shown: {
+    title: (name) => `Das Geheimnis von ${name}`,
+    once: 'Das wird einmal gezeigt. Wer es hat, handelt für Sie, bis Sie den Agenten entfernen.',
+    client: 'Name (client_id)',
+    secret: 'Geheimnis (client_secret)',
+    done: 'Fertig',
+  },
+}
+
+export const texts: Readonly<Record<'en' | 'de', Texts>> = { en, de }
+export type { Texts }
