@@ -62,6 +62,11 @@ t.test('j, k, x, a and d decide, and nothing is decided that has neither mark no
   t.strictSame([...shown].sort(), [...ids].sort())
   const [first, second, , fourth] = shown as [string, string, string, string]
 
+  t.match(
+    await page.locator('form.inbox').ariaSnapshot(),
+    /- checkbox "asker-\d+ asks for orders"[\s\S]*combobox "Approve for at most"[\s\S]*button "Approve"[\s\S]*button "Deny"/,
+    'the tree of a screen reader',
+  )
   for (const key of ['a', 'd', 'x']) await page.keyboard.press(key)
   t.equal(new URL(page.url()).pathname, '/web/access-requests')
   t.strictSame(await states(...shown), Array(4).fill('pending'), 'nothing has the focus')
