@@ -10,6 +10,7 @@ export async function openLargeHub(
   t: { teardown(fn: () => unknown): void },
   browser: Browser,
   sizes: Partial<LargeSizes> = {},
+  locale = 'en-US',
 ): Promise<{ hub: TestHub; context: BrowserContext; page: Page }> {
   const data = largeData(sizes)
   const hub = await createTestHub({ plugins: [data.plugin], config: { cluster_name: 'northwind' } })
@@ -21,7 +22,7 @@ export async function openLargeHub(
     type: 'webauthn',
     sign_in: true,
   })
-  const context = await browser.newContext({ ignoreHTTPSErrors: true })
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, locale })
   context.setDefaultTimeout(60_000)
   t.teardown(() => context.close())
   const page = await context.newPage()
@@ -29,7 +30,7 @@ export async function openLargeHub(
   await page.goto(link)
   await page.locator('[data-go]').click()
   await page.locator('[data-when="done"] a').click()
-  await page.getByRole('link', { name: 'Administration' }).waitFor()
+  await page.getByRole('link', { name: /^(Administration|Verwaltung)$/ }).waitFor()
   return { hub, context, page }
 }
 

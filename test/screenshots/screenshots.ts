@@ -1,6 +1,7 @@
 /**
- * `npm run screenshots [-- [--large] FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in `dist/screenshots`
- * unless a folder is named; with `--large`, of the pages of a large company. The pictures of the README are made of two of them.
+ * `npm run screenshots [-- [--large] [--german] FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in
+ * `dist/screenshots` unless a folder is named; with `--large`, of the pages of a large company at three widths, which `--german`
+ * takes in German. The pictures of the README are made of two of them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -14,7 +15,6 @@ import { largeShots, openLargeHub } from './large-hub.ts'
 import { OLGA } from './program-pages.ts'
 import { RITA } from './request-pages.ts'
 
-const WIDTHS = [320, 1280] as const
 const THEMES = ['light', 'dark'] as const
 
 /** Pictures of the README, by the shot that each is the top of; heights in pixels. */
@@ -24,7 +24,8 @@ const PICTURES: Readonly<Record<string, { readonly name: string; readonly height
 }
 
 const isLarge = process.argv.includes('--large')
-const [folder = 'dist/screenshots', ...names] = process.argv.slice(2).filter((word) => word !== '--large')
+const WIDTHS = isLarge ? [390, 1_024, 1_440] : [320, 1_280]
+const [folder = 'dist/screenshots', ...names] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 mkdirSync(folder, { recursive: true })
 const closers: (() => unknown)[] = []
 const t = { teardown: (fn: () => unknown) => void closers.push(fn) }
@@ -57,7 +58,7 @@ async function shoot(context: BrowserContext, shots: readonly Shot[]) {
   for (const { name, open } of shots) {
     if (names.length > 0 && !names.includes(name)) continue
     for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: width === 320 ? 640 : 800 })
+      await page.setViewportSize({ width, height: width === 320 ? 640 : width === 390 ? 844 : 800 })
       await open(page)
       for (const colorScheme of THEMES) {
         await page.emulateMedia({ colorScheme })
@@ -100,7 +101,8 @@ async function sampleTraffic(route: Route): Promise<void> {
 try {
   const browser = await openBrowser(t)
   if (isLarge) {
-    const { hub, context } = await openLargeHub(t, browser)
+    const locale = process.argv.includes('--german') ? 'de-DE' : 'en-US'
+    const { hub, context } = await openLargeHub(t, browser, {}, locale)
     await shoot(context, largeShots(hub))
   }
   if (wanted(/^(launcher|admin)/)) {
