@@ -2,6 +2,7 @@ import type { Audit } from '@mezite/core'
 import type { Adapter, AdapterPayload, errors } from 'oidc-provider'
 import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
+import type { OperatorClients } from './operator-clients.ts'
 import type { Records } from './records.ts'
 
 /** Programs that registered themselves and that nobody lets in: beyond this many, the oldest go. */
@@ -10,19 +11,20 @@ const LONGEST = 8_192
 /** A secret that anybody can have issued proves nothing, and would be stored in clear. */
 const AUTHENTICATION: readonly unknown[] = ['none', 'private_key_jwt']
 
-/** Stores clients that registered themselves, and finds those of apps too. */
+/** Stores clients that registered themselves, and finds those of apps and of operators too. */
 export function clientAdapter(deps: {
   readonly records: Records
   readonly appClients: Pick<AppClients, 'metadata'>
+  readonly operatorClients: Pick<OperatorClients, 'metadata'>
   readonly audit: Pick<Audit, 'record'>
   readonly thrown: Pick<typeof errors, 'InvalidClientMetadata'>
 }): Adapter {
-  const { records, appClients, audit, thrown } = deps
+  const { records, appClients, operatorClients, audit, thrown } = deps
   const stored = records.adapter('Client')
   return {
     ...stored,
     async find(id) {
-      const own = appClients.metadata(id)
+      const own = appClients.metadata(id) ?? operatorClients.metadata(id)
       if (own) return own
       const registered = (await stored.find(id)) as AdapterPayload | undefined
       return registered && 'jwks_uri' in registered ? undefined : registered

@@ -7,6 +7,7 @@ import {
   type PublicNames,
   resourceRoutes,
   type Sessions,
+  type Static,
   Type,
   type WebRoutes,
 } from '@mezite/core'
@@ -14,9 +15,11 @@ import { PageQuery } from '@mezite/core/administration'
 import type { AppClients } from './app-clients.ts'
 import { calls } from './calls.ts'
 import { ACCESS_TOKEN } from './credential.ts'
+import type { OperatorClients } from './operator-clients.ts'
 import { listPrograms } from './programs.ts'
 import { listProgramsNow, type ProgramNow } from './programs-now.ts'
 import { problemFor } from './reasons.ts'
+import { redirectUriFault } from './redirect-uris.ts'
 import { resourceOf } from './resources.ts'
 import type { Running } from './running.ts'
 
@@ -26,20 +29,62 @@ const LONGEST_SECONDS = 3_600
 const Shown = Type.Object({
   client_id: Type.String(),
   name: Type.String(),
-  kind: Type.String({ description: 'app, registered or metadata' }),
+  kind: Type.String({ description: 'app, operator, registered or metadata' }),
   people: Type.Integer({ description: 'how many people let it in now' }),
   created: Type.Nullable(Type.String()),
+})
+
+const Made = Type.Closed({
+  name: Type.String({
+    ...{
+      pattern: '^[\\p{L}\\p{N}][\\p{L}\\p{N} ._-]{0,63}$',
+      must: 'letters, digits, spaces, ".", "_" and "-"',
+    },
+    description: 'As people see it when they let it in',
+  }),
+  redirect_uris: Type.Optional(
+    Type.Array(Type.String({ maxLength: 1_024 }), {
+      maxItems: 20,
+      description: 'Where people are sent with the code: https, http to loopback, or a private scheme',
+    }),
+  ),
+  device: Type.Optional(Type.Boolean({ description: 'Whether it may get in by a code that people type' })),
+})
+
+const MadeShown = Type.Object({
+  ...{ client_id: Type.String(), name: Type.String(), issuer: Type.String(), created: Type.String() },
+  ...{ redirect_uris: Type.Array(Type.String()), device: Type.Boolean() },
 })
 
 /** Programs for administrators (`mezctl clients`). */
 export function clientRoutes(deps: {
   readonly running: () => Running
   readonly appClients: AppClients
+  readonly operatorClients: OperatorClients
+  readonly publicNames: Pick<PublicNames, 'signInOrigin'>
   readonly catalog: Catalog
 }): WebRoutes {
-  const { running, appClients, catalog } = deps
+  const { running, appClients, operatorClients, catalog } = deps
 
-  const list = () => listPrograms({ records: running().records, appClients, catalog })
+  const list = () => listPrograms({ records: running().records, appClients, operatorClients, catalog })
+
+  async function create({ name, redirect_uris: uris = [], device = false }: Static<typeof Made>, by: Actor) {
+    const faults = uris.flatMap((uri) => {
+      const fault = redirectUriFault(uri)
+      return fault === null ? [] : [`The redirect URI ${JSON.stringify(uri)} ${fault}.`]
+    })
+    if (faults.length > 0) throw problemFor('redirect_uri_invalid', faults.join('\n'))
+    if (uris.length === 0 && !device)
+      throw problemFor(
+        'redirect_uri_invalid',
+        'A program needs a redirect URI, or gets in by the code of a device.',
+      )
+    const client = await operatorClients.create({ name, redirectUris: [...new Set(uris)], device }, by)
+    return {
+      ...{ client_id: client.clientId, name, redirect_uris: client.redirectUris, device },
+      ...{ issuer: deps.publicNames.signInOrigin, created: timeOf(client.created) },
+    }
+  }
 
   /** Throws `Problem` for a client that is not one of a program. */
   async function remove(id: string, by: Actor): Promise<undefined> {
@@ -60,6 +105,13 @@ export function clientRoutes(deps: {
       list: { summary: 'The programs that people let in, and those of apps', rows: list, query: PageQuery },
     },
     (on) => {
+      const creation = {
+        access: 'client.create',
+        summary: 'Makes a program known that has no secret, and proves itself by PKCE',
+        body: Made,
+        returns: MadeShown,
+      } as const
+      on('POST /', creation, (_, { body, actor }) => create(body, actor))
       const removal = 'Removes a program, and ends its tokens'
       on('DELETE /:id', { access: 'client.delete', summary: removal }, (id, { actor }) => remove(id, actor))
       const body = Type.Closed({ client_id: Type.String({ maxLength: 2_048 }) })

@@ -1,4 +1,4 @@
-import { AdminCommand, type Flat, listOf, path, resourceCommands, showCell } from '@mezite/cli'
+import { AdminCommand, CliError, type Flat, listOf, path, resourceCommands, showCell } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { settingsOf } from './commands/app-settings.ts'
@@ -84,9 +84,52 @@ function settingsLines(client: AppClient): readonly string[] {
   return ['', `Settings of ${title}, for ${where}:`, '', ...text.split('\n').map(showCell)]
 }
 
+class ClientsCreate extends AdminCommand {
+  static override summary = 'Make a program known that people may let in, without a secret'
+  static override description =
+    'For programs that publish no metadata, and instead of a registration that is open to everybody. The program proves by PKCE (S256) that it redeems its own code. Prints the client ID, which `clients rm` takes to remove the program and to end its tokens.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> orders-mobile --redirect-uri com.example.orders:/done',
+    '<%= config.bin %> <%= command.id %> deploy-cli --redirect-uri http://127.0.0.1/callback --device',
+  ]
+  static override args = {
+    name: Args.string({ required: true, description: 'Name of the program, as people see it' }),
+  }
+  static override flags = {
+    'redirect-uri': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      description:
+        'Where people are sent with the code: https, http to 127.0.0.1 (any port), or a private scheme; again for another',
+      helpValue: 'URI',
+    }),
+    device: Flags.boolean({ description: 'Let it also get in by a code that people type, as TVs do' }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ClientsCreate)
+    const { 'redirect-uri': uris = [], device } = flags
+    if (uris.length === 0 && !device)
+      throw new CliError('MEZ_USAGE_WRONG', 'give --redirect-uri URI, --device, or both')
+    const body = { name: args.name, redirect_uris: uris, device }
+    const made = (await this.call(flags, 'POST', '/clients', { body })) as Flat
+    await this.show(flags, made, () =>
+      [
+        `Created program ${showCell(made.name)}. People let it in when they start it.`,
+        '',
+        `Client ID:     ${showCell(made.client_id)}`,
+        `Issuer:        ${showCell(made.issuer)}`,
+        `Redirect URIs: ${showCell(made.redirect_uris)}`,
+        'Secret:        none; it uses PKCE (S256)',
+      ].join('\n'),
+    )
+  }
+}
+
 /** The commands of `mezctl` by id. */
 export const COMMANDS = {
   'apps:oidc': AppsOidc,
+  'clients:create': ClientsCreate,
   ...resourceCommands<Flat>({
     topic: 'clients',
     noun: 'program',

@@ -36,6 +36,7 @@ import { EnterpriseTrust } from './enterprise.ts'
 import { createGuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts'
 import { interactionRoutes } from './interactions.ts'
 import { serverMigrations, tokenKeys } from './migrations.ts'
+import { createOperatorClients } from './operator-clients.ts'
 import { programsPage } from './programs-page.ts'
 import { ORIGIN } from './publishers.ts'
 import { reasons } from './reasons.ts'
@@ -125,6 +126,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       }
       const server = () => started().server
       const appClients = createAppClients({ ...use, clock })
+      const operatorClients = createOperatorClients({ ...use, clock })
       const { signInDesk: desk, sessionLimits } = use
 
       const fetch = createGuardedFetch({ ...network, ports: config.metadata_ports })
@@ -148,10 +150,10 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
       provide.webRoutes(interactionRoutes({ ...use, server, desk, appClients, offered, clock, pages }))
       provide.webRoutes(appClientRoutes({ ...use, appClients, tokens: () => started().tokens }))
       provide.webRoutes(keys.routes)
-      provide.webRoutes(clientRoutes({ ...use, appClients, running: started }))
+      provide.webRoutes(clientRoutes({ ...use, appClients, operatorClients, running: started }))
       provide.webRoutes(nowRoutes({ ...use, running: started }))
       provide.webRoutes(tokenRoutes({ ...use, offered, running: started }))
-      provide.dashboardParts(programsPage({ ...use, appClients, running: started }))
+      provide.dashboardParts(programsPage({ ...use, appClients, operatorClients, running: started }))
       use.jobs.add({ name: 'authorization-server-keys', everyMs: DAILY_MS, run: keys.tend })
       use.jobs.add({
         name: 'authorization-server-purge',
@@ -187,6 +189,7 @@ export function createAuthorizationServer(network: Omit<GuardedFetchOptions, 'po
         running = await startServer({
           ...use,
           appClients,
+          operatorClients,
           clients: config.clients,
           clock,
           assertions: config.assertions,

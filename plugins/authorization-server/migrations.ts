@@ -33,6 +33,16 @@ export interface AppClientRow {
   readonly created: number
 }
 
+/** A program that an operator made known. */
+export interface OperatorClientRow {
+  readonly id: string
+  readonly name: string
+  /** JSON array. */
+  readonly redirect_uris: string
+  readonly device: boolean
+  readonly created: number
+}
+
 /** An ended sign-in of which an app has not been told yet. */
 export interface LogoutRow {
   readonly id: string
@@ -48,6 +58,7 @@ export interface LogoutRow {
 export type Tables = {
   authorization_server_records: RecordRow
   authorization_server_app_clients: AppClientRow
+  authorization_server_clients: OperatorClientRow
   authorization_server_logouts: LogoutRow
   authorization_server_secrets: { name: string; sealed: Uint8Array }
 }
@@ -129,6 +140,18 @@ export const serverMigrations: Migrations = {
           .addColumn('attempts', 'integer', (column) => column.notNull())
           .addColumn('created', 'bigint', (column) => column.notNull())
           .addColumn('next_attempt', 'bigint', (column) => column.notNull())
+          .execute()
+      },
+    },
+    '0003-operator-clients': {
+      async up(db: Database) {
+        await db.schema
+          .createTable('authorization_server_clients')
+          .addColumn('id', 'text', (column) => column.primaryKey())
+          .addColumn('name', 'text', (column) => column.notNull().unique())
+          .addColumn('redirect_uris', 'text', (column) => column.notNull())
+          .addColumn('device', 'boolean', (column) => column.notNull())
+          .addColumn('created', 'bigint', (column) => column.notNull())
           .execute()
       },
     },

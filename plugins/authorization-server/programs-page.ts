@@ -1,5 +1,6 @@
 import type { Catalog, dashboardParts, Sessions, SlotRef } from '@mezite/core'
 import type { AppClients } from './app-clients.ts'
+import type { OperatorClients } from './operator-clients.ts'
 import { type ListedProgram, listPrograms } from './programs.ts'
 import { listProgramsNow, type ProgramNow } from './programs-now.ts'
 import type { Running } from './running.ts'
@@ -8,6 +9,7 @@ type Part = typeof dashboardParts extends SlotRef<infer P> ? P : never
 
 const KINDS: Readonly<Record<ListedProgram['kind'], string>> = {
   app: 'sign-in of an application',
+  operator: 'made by an administrator',
   registered: 'registered itself',
   metadata: 'published its metadata',
 }
@@ -16,10 +18,11 @@ const KINDS: Readonly<Record<ListedProgram['kind'], string>> = {
 export function programsPage(deps: {
   readonly running: () => Running
   readonly appClients: AppClients
+  readonly operatorClients: Pick<OperatorClients, 'list'>
   readonly catalog: Pick<Catalog, 'list' | 'byId'>
   readonly sessions: Pick<Sessions, 'list' | 'activityOf'>
 }): Part {
-  const { running, appClients, catalog, sessions } = deps
+  const { running, appClients, operatorClients, catalog, sessions } = deps
   return {
     kind: 'page',
     right: 'client.list',
@@ -28,7 +31,7 @@ export function programsPage(deps: {
     texts: { de: german },
     async content() {
       const { records } = running()
-      const programs = await listPrograms({ records, appClients, catalog })
+      const programs = await listPrograms({ records, appClients, operatorClients, catalog })
       const now = await listProgramsNow({ records, sessions, catalog })
       const removable = programs.filter(({ kind }) => kind !== 'app').map(({ client_id }) => client_id)
       return [
@@ -123,6 +126,7 @@ const german = {
   '{} programs have access now: mezctl programs ls lists all of them.':
     '{} Programme haben jetzt Zugriff: mezctl programs ls zeigt alle.',
   'sign-in of an application': 'Anmeldung einer Anwendung',
+  'made by an administrator': 'von der Administration angelegt',
   'registered itself': 'hat sich selbst angemeldet',
   'published its metadata': 'veröffentlicht seine Angaben',
   'No programs. People let them in when they start them.':

@@ -2,6 +2,7 @@ import { defineReasons } from '@mezite/core'
 
 export const { reasons, problemFor } = defineReasons({
   app_client_not_found: { status: 404, next: 'No client of the authorization server has this id. `mezctl clients ls` lists them.' },
+  client_exists: { status: 409, next: 'An administrator has made a program of this name already: `mezctl clients ls`. Remove it, or choose another name.' },
   client_not_found: { status: 404, next: 'No client has this id. `mezctl clients ls` lists them.' },
   client_of_app: { status: 400, next: 'The client belongs to an application and is changed with `mezctl apps oidc`.' },
   client_unknown: { status: 400, en: 'This program is not known any more.', next: 'The program is not registered at the hub, or its registration was removed. `mezctl clients ls` lists clients; register it again.' },
@@ -19,6 +20,7 @@ export const { reasons, problemFor } = defineReasons({
     de: 'Ihre Organisation lässt Programme dieses Herausgebers nicht zu.',
     next: 'The program is known by metadata at an address whose origin is not in `clients` of the plugin `authorization-server`. Add the origin there and restart the hub, or refuse the wish.',
   },
+  redirect_uri_invalid: { status: 400, next: 'A redirect URI of a program is https, http to 127.0.0.1, [::1] or localhost, or has a private scheme with a dot such as com.example.app:/done; without a fragment and without a user.' },
   redirect_uri_missing: { status: 400, next: 'The client has no redirect URI. Add it with `mezctl apps oidc`.' },
   registration_off: { next: 'A program tried to register itself, which is off. If it can publish its metadata, give it the https URL of them as client_id; a job without a person gets a bot (`mezctl bots create`); else set `registration: true` for the plugin `authorization-server`, which lets any program register.' },
   request_expired: { status: 400, en: 'This request has expired. Start again in the program.', next: 'Nobody decided in time. Ask again.' },

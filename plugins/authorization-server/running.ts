@@ -32,6 +32,7 @@ import { createEnterpriseGrant } from './enterprise-grant.ts'
 import { loadLibrary } from './library.ts'
 import { createLogouts, type Logouts } from './logouts.ts'
 import { createMetadataFetches } from './metadata-fetches.ts'
+import type { OperatorClients } from './operator-clients.ts'
 import { createPublishers } from './publishers.ts'
 import { createRecords, type Records } from './records.ts'
 import { keepErrors, recordRefusals } from './refusals.ts'
@@ -46,6 +47,7 @@ export interface RunningDeps {
   readonly appClients: AppClients
   /** Other authorization servers for which programs get assertions. */
   readonly assertions: readonly IssuedAssertions[]
+  readonly operatorClients: OperatorClients
   readonly audit: Audit
   readonly botLogins: Parameters<typeof registerBotGrants>[1]['botLogins'] | undefined
   readonly catalog: Catalog
@@ -82,7 +84,7 @@ export interface Running {
   readonly logouts: Logouts
   /** What a token that the gate refuses is refused with. */
   readonly refusal: typeof errors.InvalidGrant
-  /** Removes a program that registered or published itself, and ends its tokens. */
+  /** Removes a program that an operator made, or that registered or published itself, and ends its tokens. */
   removeClient(id: string, by: Actor): Promise<void>
   /** Ends what people gave to programs of publishers that the configuration does not name any more, and what a former provider did. */
   endRefusedClients(): Promise<void>
@@ -224,7 +226,11 @@ export async function startServer(deps: RunningDeps): Promise<Running> {
     logouts,
     refusal: thrown.InvalidGrant,
     async removeClient(id, by) {
+      // It goes first, so that nobody gets a new token by it meanwhile.
+      const made = deps.operatorClients.byId(id) !== undefined
+      if (made) await deps.operatorClients.remove(id, by)
       await endClient(id, by)
+      if (made) return
       audit.record({ type: 'client.removed', success: true, by, fields: { client: id } })
     },
     async endRefusedClients() {

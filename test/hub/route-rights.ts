@@ -73,6 +73,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'certificate.list': ['GET /v1/webapi/certificates'],
   'certificate.read': ['GET /v1/webapi/certificates/{name}'],
+  'client.create': ['POST /v1/webapi/clients'],
   'client.delete': ['DELETE /v1/webapi/clients/{id}', 'POST /v1/webapi/clients/remove'],
   'client.list': ['GET /v1/webapi/clients', 'GET /v1/webapi/clients/now'],
   'connector.delete': ['DELETE /v1/webapi/connectors/{name}'],
