@@ -2,6 +2,7 @@ import 'uplot/dist/uPlot.min.css'
 import uPlot from 'uplot'
 import { language } from '../text.ts'
 import { formatBytes } from './parts.tsx'
+import { a } from './text.ts'
 import type { Line } from './traffic.tsx'
 
 const HEIGHT = 150
@@ -72,7 +73,7 @@ export function plot(
       },
       series: [
         {
-          label: '',
+          label: a('time'),
           value: (_chart, time: number | null) => (time === null ? '' : clock.format(time * 1_000)),
         },
         ...lines.map(({ label, color: name, values }) => ({

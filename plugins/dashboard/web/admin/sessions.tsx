@@ -132,7 +132,7 @@ export function Devices({ user }: { readonly user: string }) {
                     ),
                 },
                 { title: a('address'), narrow: 'second', cell: ({ client_ip }) => client_ip },
-                ...columns.slice(3),
+                ...columns.slice(3).filter(({ hidden }) => !hidden),
               ]}
               empty={<Nothing title={a('noSessions')} />}
             />
