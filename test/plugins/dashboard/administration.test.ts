@@ -343,7 +343,7 @@ t.test('a bot appears with its proofs, and is removed once its name is typed', a
   await at(page, '/plugins/bots')
   await page.getByRole('row', { name: /^ci engineers/ }).waitFor()
   await save(['interns'])
-  await page.getByRole('row', { name: /^nightly interns 0 1 any address/ }).waitFor()
+  await page.getByRole('row', { name: /^nightly interns (?:– )?0 1 any address/ }).waitFor()
   await page.getByRole('row', { name: /^nightly https:\/\/ci.example hub ref=\^refs/ }).waitFor()
 
   await press(page, 'Remove the bot nightly?')
