@@ -1,6 +1,5 @@
 import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
-import { answers } from './rows/answers.ts'
 import { besideDownload } from './rows/beside-download.ts'
 import { browserRequests } from './rows/browser-requests.ts'
 import { dashboard } from './rows/dashboard.ts'
@@ -11,6 +10,7 @@ import { http2 } from './rows/http2.ts'
 import { idleClients } from './rows/idle-clients.ts'
 import { latency } from './rows/latency.ts'
 import { msh } from './rows/msh.ts'
+import { operations } from './rows/operations.ts'
 import { page } from './rows/page.ts'
 import { peers } from './rows/peers.ts'
 import { processes } from './rows/processes.ts'
@@ -54,11 +54,11 @@ export const rows: readonly Row[] = [
   msh,
   revocation,
   deciding,
+  operations,
   steps,
   transforming,
   signIns,
   searches,
-  answers,
   pruning,
   starts,
   dashboard,
