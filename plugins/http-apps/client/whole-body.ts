@@ -3,8 +3,8 @@ import type { AppRequest } from '../request/app-request.ts'
 import type { Client } from './client.ts'
 
 /**
- * Reads the body of a request that nobody has admitted yet. Null: it has more than `limit` bytes, does not arrive in time, or
- * has trailers, which no verifier sees.
+ * Reads the body of a request that nobody has admitted yet. Null: it has more than `limit` bytes, does not arrive in time, its
+ * client goes away, or it has trailers, which no verifier sees.
  */
 export async function readWhole(client: Client, request: AppRequest, limit: number): Promise<Buffer | null> {
   const { length } = request
@@ -15,6 +15,7 @@ export async function readWhole(client: Client, request: AppRequest, limit: numb
   let bytes = 0
   const late = setTimeout(() => resolve(null), limits.verifyMs)
   if (request.expectsContinue) client.welcomeBody()
+  client.watch({ onclientdrain() {}, onclientgone: () => resolve(null) })
   client.readBody({
     onrequestdata(chunk) {
       bytes += chunk.length

@@ -157,6 +157,48 @@ t.test('a body in pieces of any size is decided as a whole, and a compressed one
   }
 })
 
+t.test('a client that goes away gives the place back at which its body was read', async (t) => {
+  let bearer = ''
+  await fetchAs('clerk', 'ledger', (value) => {
+    bearer = value
+  })
+  const { hostname, port } = new URL(hub.appUrl('ledger'))
+  const uploads = Array.from({ length: 32 }, () => {
+    const sent = request({
+      ...{
+        host: '127.0.0.1',
+        port,
+        servername: hostname,
+        ca: hub.ca,
+        path: '/rpc',
+        method: 'POST',
+        agent: false,
+      },
+      headers: {
+        host: `${hostname}:${port}`,
+        authorization: `Bearer ${bearer}`,
+        'content-type': 'application/json',
+        'content-length': 100,
+      },
+    })
+    sent.on('error', () => {})
+    sent.write('{')
+    return sent
+  })
+  t.teardown(() => {
+    for (const sent of uploads) sent.destroy()
+  })
+  const asked = () => send('/rpc', message('ledger.read'))
+  const until = async (status: number, most: number) => {
+    const begun = Date.now()
+    while ((await asked()).status !== status && Date.now() - begun < most) await sleep(50)
+    return Date.now() - begun < most
+  }
+  t.ok(await until(429, 8_000), 'a person has 32 places')
+  for (const sent of uploads) sent.destroy()
+  t.ok(await until(200, 4_000), 'free long before the deadline of bodies')
+})
+
 t.test('two protocols at one address are denied, and bodies of other addresses are not read', async (t) => {
   t.match(await send('/both', message('a')), { status: 400, text: /operation_unreadable/ })
   const big = 'x'.repeat(100_000)
