@@ -256,7 +256,7 @@ export function createAgents(needs: {
         if (row.acts_holder === null || !isFor(row, key)) continue
         const running: RunningChange & { readonly by: Actor } = { trx, change, by }
         await endSessions(sessions, row.name, running)
-        // Who knows its secret must not act for the next holder of the name.
+        // A secret that somebody knows must not act for the next holder of the name.
         if (row.own === null)
           await table
             .updateTable('bots')

@@ -147,7 +147,7 @@ export function botResource(sessions: Pick<Sessions, 'listIn' | 'end'>) {
           // Whatever the person has agreed to is the whole of it, roles included.
           const agreed = kept && (old.acts_holder === null || specOf(old.document) === specOf(document))
           const holder = agreed ? old.holder : newHolder()
-          // Whoever has the secret for one person must not have it for another, or for the bot itself.
+          // A secret that was made for one person must not work for another, or for the bot itself.
           const moved = old !== undefined && personOf(old.document) !== bot.spec.acts_for
           const gone = { ...(agreed ? {} : NO_CONSENT), ...(moved ? NO_SECRET : {}) }
           const stored = { ...NO_SECRET, ...NO_CONSENT, ...old, ...gone }

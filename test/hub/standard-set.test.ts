@@ -94,7 +94,7 @@ t.test('the standard set has this order of setup, and each plugin provides these
     notifiers: ['notifiers'],
     oidc: ['migrations', 'signInMethods', 'webRoutes'],
     'public-paths': ['dashboardParts', 'findings', 'migrations', 'verifiers'],
-    rbac: ['adminRoles', 'sessionLimits', 'migrations', 'requirements', 'webRoutes'],
+    rbac: ['adminRoles', 'dashboardParts', 'sessionLimits', 'migrations', 'requirements', 'webRoutes'],
     'sign-in': ['webRoutes'],
     'signed-intent': ['migrations', 'requestHolds', 'requirements', 'webRoutes'],
     'tcp-apps': ['appKinds', 'migrations', 'protocols'],
