@@ -70,7 +70,7 @@ t.test('mezctl creates, changes and shows a bot', async (t) => {
     ...['--claim', 'sub=job-1'],
   )
   t.match(changed, { code: 0, out: /Updated bot ci/ })
-  t.match(await mezctl('bots', 'ls'), { out: /ci +platform +1 key, 127\.0\.0\.1:\d+ +- +20m/ })
+  t.match(await mezctl('bots', 'ls'), { out: /ci +platform +- +1 key, 127\.0\.0\.1:\d+ +- +20m/ })
   t.match(await mezctl('bots', 'get', 'ci'), { out: /max_token_ttl: 20m/ })
   t.match(await mezctl('bots', 'create', 'x', '--roles', 'a', '--key', key), {
     code: 2,
