@@ -33,6 +33,8 @@ export const eventTypes: readonly string[] = [
   'app_source.updated',
   'audit.read',
   'backup.created',
+  'bot.consent_withdrawn',
+  'bot.deleted',
   'cert.failed',
   'cert.imported',
   'cert.issued',

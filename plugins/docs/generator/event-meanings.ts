@@ -31,6 +31,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'app_source.updated': 'A rule about what agents may propose was changed.',
   'audit.read': 'Somebody read the audit trail.',
   'backup.created': 'A backup was written; `success` is false if it failed, with the cause in `failure`.',
+  'bot.consent_withdrawn': 'A bot no longer acts for a person, who has withdrawn or is gone.',
+  'bot.deleted': 'A bot was removed, by an administrator or with the person who made it.',
   'cert.failed': 'A certificate could not be ordered or renewed.',
   'cert.imported': 'A certificate was imported from a file.',
   'cert.issued': 'A certificate authority issued a certificate.',

@@ -438,7 +438,7 @@ for (const make of [pgliteStore, postgresStore]) {
 
 t.test('the list of event types has every type that the hub and its plugins record', (t) => {
   const TYPE =
-    /'((?:access|access_request|agent|app|app_proposal|app_source|audit|backup|bot|cert|change|client|connector|consent|device|grant|intent|key|lock|mfa|request|role|session|token|tool|user)\.[a-z_.]+)'/g
+    /'((?:access|access_request|agent|app|app_proposal|app_source|audit|backup|bot|cert|change|client|connector|consent|device|grant|intent|invitation|key|lock|mfa|request|role|session|token|tool|user)\.[a-z_.]+)'/g
   const elsewhere = ['grant.error', 'lock.pid', 'session.js']
   const hooks = ['access.challenge', 'access.decide', 'audit.event', 'audit.recorded', 'user.released']
   const recorded = ['core/gate', 'core/hub', 'core/state', 'core/traffic', 'core/web', 'plugins']
