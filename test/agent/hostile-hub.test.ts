@@ -82,7 +82,12 @@ t.test('datagrams, empty capsules and unknown ones are not kept while nobody rea
     t.ok(await alive(carrier, stream), `${name}: the carrier lives`)
     const took = watch.took()
     t.ok(took < 10_000, `${name}: ${(bytes.length * 200) / 1e6} MB in ${took} ms`)
-    const grown = held() - before
+    // What is kept stays; other tests of this process leave garbage for a moment.
+    let grown = held() - before
+    for (let tries = 0; tries < 20 && grown >= 20; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      grown = held() - before
+    }
     t.ok(grown < 20, `${name}: ${grown.toFixed(1)} MB are held`)
     carrier.destroy()
   }

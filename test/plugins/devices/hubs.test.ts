@@ -87,6 +87,10 @@ for (const [first, other] of [
       .visitor()
       .stream(`${pair.appUrl('one')}/events`, { headers: { 'mezite-device': kept.secret } })
     staying.on('error', () => {}).resume()
+    // The browser may have kept its connection to the other hub, so that this one learns of the device a moment later.
+    const known = async () =>
+      (await first.api<{ id: string }[]>('GET', '/devices')).some((one) => one.id === id)
+    await until(known, `${first.name} knows the device`)
     const sinceRemoved = startStopwatch()
     const from = performance.now()
     await first.api('DELETE', `/devices/${id}`)
