@@ -179,25 +179,28 @@ t.test('nobody moves a thing into their labels, nor out of them', async (t) => {
   t.match(await call(owner, 'POST', '/apps/mine/disable'), { status: 403 })
 })
 
-t.test('earlier versions of a role are seen by whoever may see a role like them', async (t) => {
-  const labelled = (team: string) => ({
-    kind: 'role',
-    version: 'v1',
-    metadata: { name: 'moved', labels: { team } },
-    spec: { allow: { app_labels: { team } } },
-  })
-  await hub.api('PUT', '/roles/moved', labelled('red'))
-  await hub.api('PUT', '/roles/moved', labelled('blue'))
-  const where = { labels: { team: 'blue' } }
-  await hub.api('PUT', '/roles/blue', role('blue', [{ kinds: ['role'], verbs: ['read', 'list'], where }]))
-  await hub.api('PUT', '/roles/red', role('red', [{ ...all('role'), where: { labels: { team: 'red' } } }]))
-  const [blue, red] = [await signIn('blue', ['blue']), await signIn('red', ['red'])]
-  const { value } = await call(blue, 'GET', '/roles/moved/versions')
-  t.match(value, [{ version: 2, document: { metadata: { labels: { team: 'blue' } } } }])
-  t.equal((value as object[]).length, 1)
-  t.match(await call(red, 'GET', '/roles/moved/versions'), { status: 404 })
-  t.match(await call(people.nobody, 'GET', '/roles/moved/versions'), { status: 403 })
-})
+t.test(
+  'earlier versions of a role are shown only to people who may see a role with their labels',
+  async (t) => {
+    const labelled = (team: string) => ({
+      kind: 'role',
+      version: 'v1',
+      metadata: { name: 'moved', labels: { team } },
+      spec: { allow: { app_labels: { team } } },
+    })
+    await hub.api('PUT', '/roles/moved', labelled('red'))
+    await hub.api('PUT', '/roles/moved', labelled('blue'))
+    const where = { labels: { team: 'blue' } }
+    await hub.api('PUT', '/roles/blue', role('blue', [{ kinds: ['role'], verbs: ['read', 'list'], where }]))
+    await hub.api('PUT', '/roles/red', role('red', [{ ...all('role'), where: { labels: { team: 'red' } } }]))
+    const [blue, red] = [await signIn('blue', ['blue']), await signIn('red', ['red'])]
+    const { value } = await call(blue, 'GET', '/roles/moved/versions')
+    t.match(value, [{ version: 2, document: { metadata: { labels: { team: 'blue' } } } }])
+    t.equal((value as object[]).length, 1)
+    t.match(await call(red, 'GET', '/roles/moved/versions'), { status: 404 })
+    t.match(await call(people.nobody, 'GET', '/roles/moved/versions'), { status: 403 })
+  },
+)
 
 t.test('nobody gives more rights than they have', async (t) => {
   await hub.api(

@@ -155,7 +155,7 @@ t.test('an invitation ends with its time, and when it is removed', async (t) => 
     await t.rejects(invite('ivy', ['team'], { ttl_seconds }), { code: 'invalid_request' })
 })
 
-t.test('a link takes no existing account, whoever has made it since', async (t) => {
+t.test('an invitation never takes over an account that exists, also one made after the link', async (t) => {
   await t.rejects(invite('FINN'), { status: 409, code: 'user_exists' })
   const [byHand, twice, other] = [await invite('jo'), await invite('kim'), await invite('KIM')]
   const jo = guest('jo')
