@@ -36,8 +36,8 @@ function readCalls(exchanges: number): CountReport['calls'] {
       if (!url.startsWith(ROOT) || url.includes('/node_modules/') || url.includes('/test/')) continue
       for (const { functionName, ranges } of functions) {
         const [{ count = 0, startOffset = 0 } = {}] = ranges
-        // Timers run less often.
-        const each = Math.floor(count / exchanges)
+        // Timers run less often, and the end of an exchange may come after it was counted.
+        const each = Math.round(count / exchanges)
         if (each === 0) continue
         const file = url.slice(ROOT.length)
         calls[file] ??= {}
