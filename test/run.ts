@@ -36,7 +36,7 @@ const { positionals, values } = parseArgs({
 /** Everything, what `npm run check` runs, or the files that somebody named. */
 const mode = values.check ? 'check' : positionals.length > 0 ? 'files' : 'all'
 /** The marks of files that start no program and no hub. `npm run check` runs each in so many processes: some files only wait. */
-const QUICK: Readonly<Record<string, number>> = { quick: 2, rooms: 2 }
+const QUICK: Readonly<Record<string, number>> = { quick: 3, rooms: 3 }
 
 function chosenUnits(): readonly Unit[] {
   if (mode === 'files') return unitsOf(positionals)

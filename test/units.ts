@@ -14,8 +14,8 @@ export interface Unit {
  *
  * - `// together: hubs`: runs in one process with the other files of this mark, because loading sources takes a second of
  *   processor time: `quick` takes less than that, `rooms` uses a database, `hubs`, `plugin-hubs`, `tunnels`, `protocols`,
- *   `sign-in` and `programs` start a hub, `mezctl` and `msh` are command lines, `dashboard` has a browser; a file that
- *   measures memory runs alone
+ *   `sign-in` and `programs` start a hub, `mezctl` and `msh` are command lines, `dashboard` has a browser, `suites` proves
+ *   the suites for authors of plugins; a file that measures memory runs alone
  * - `// in: test/packaging/packages.test.ts`: that file runs it
  * - `// long`: begins early, because nothing may be left to run when all others have ended
  * - `// needs: nginx, chromium`: programs that it starts

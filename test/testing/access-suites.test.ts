@@ -1,4 +1,4 @@
-// together: rooms
+// together: suites
 /** The suites for credentials and verifiers: they pass for good ones, and find what each flawed one gets wrong. */
 import { createHmac, timingSafeEqual, X509Certificate } from 'node:crypto'
 import t from 'tap'

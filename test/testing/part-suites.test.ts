@@ -1,4 +1,4 @@
-// together: rooms
+// together: suites
 /** The suites for parts of plugins: each rule finds the flaw that breaks it. */
 import { type Database, defineHubPlugin, migrations } from '@mezite/core'
 import { conformCommand, conformHttpHooks, conformMigrations } from '@mezite/core/testing'

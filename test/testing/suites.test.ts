@@ -1,4 +1,4 @@
-// together: quick
+// together: suites
 /** The suites for plugin authors: they pass for the examples, and fail for what they are there to find. */
 import { spawn, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'

@@ -1,4 +1,4 @@
-// together: quick
+// together: suites
 /** Each rule of `conformTransport` finds the transport that breaks it; `framed-transport.test.ts` passes them all. */
 import { Duplex } from 'node:stream'
 import t from 'tap'
