@@ -1,6 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Change, defineHubPlugin, type Revisions, revisions, type Transaction } from '../core/index.ts'
+import {
+  type Change,
+  type Database,
+  database,
+  defineHubPlugin,
+  migrations,
+  type Revisions,
+  revisions,
+  type Transaction,
+} from '../core/index.ts'
 import { largeRows } from './large-rows.ts'
+import { countTraffic, trailMigrations } from './large-trail.ts'
 
 /** How much there is of each. */
 export interface LargeSizes {
@@ -15,6 +25,8 @@ export interface LargeSizes {
   readonly locks: number
   readonly sessions: number
   readonly grants: number
+  /** Of the audit trail: requests, and what is among them. */
+  readonly events: number
 }
 
 /** What tests and screenshots of a large company look at. */
@@ -29,6 +41,7 @@ export const STANDING: LargeSizes = {
   locks: 15,
   sessions: 300,
   grants: 20,
+  events: 200_000,
 }
 
 /** Rows of one change: a query has at most 65,535 parameters, and a change at most 8 s. */
@@ -38,7 +51,7 @@ type Rows = readonly Readonly<Record<string, unknown>>[]
 
 /** Writes the data through the change sequence. */
 async function fill(
-  use: { readonly revisions: Revisions },
+  use: { readonly database: Database; readonly revisions: Revisions },
   sizes: LargeSizes,
   appsDomain: string,
 ): Promise<void> {
@@ -68,21 +81,28 @@ async function fill(
   const request = (index: number) => rows.request(index, appAt(index), grants[index - sizes.requests])
   await insert('access_requests', many(sizes.requests + sizes.grants, request), 'access-request')
   await insert('bots', many(sizes.bots, rows.bot), 'bot', 'name')
+  if (sizes.events > 0) await countTraffic(use.database)
 }
 
-/** A plugin that fills its hub with the data of a large company. Resolve `filled` before the first question. */
-export function largeData(sizes: Partial<LargeSizes> = {}, appsDomain = 'apps.mezite.localhost') {
+/**
+ * A plugin that fills its hub with the data of a large company, without events unless they are named. Resolve `filled`
+ * before the first question.
+ */
+export function largeData(different: Partial<LargeSizes> = {}, appsDomain = 'apps.mezite.localhost') {
+  const sizes = { ...STANDING, events: 0, ...different }
   const { promise: filled, resolve, reject } = Promise.withResolvers<void>()
   const plugin = defineHubPlugin({
     name: 'large-data',
     api: 1,
     summary: 'Fills the hub with the data of a large company',
-    needs: { revisions },
-    setup({ use, tap }) {
+    needs: { database, revisions },
+    provides: { migrations },
+    setup({ use, tap, provide }) {
+      provide.migrations(trailMigrations(sizes))
       tap.lifecycle.start(async () => {
         // Changes are possible once the hub has started.
         void pause(0)
-          .then(() => fill(use, { ...STANDING, ...sizes }, appsDomain))
+          .then(() => fill(use, sizes, appsDomain))
           .then(resolve, reject)
       })
     },

@@ -10,10 +10,11 @@ export async function openLargeHub(
   t: { teardown(fn: () => unknown): void },
   browser: Browser,
   sizes: Partial<LargeSizes> = {},
-  locale = 'en-US',
+  { locale = 'en-US', database = null }: { readonly locale?: string; readonly database?: object | null } = {},
 ): Promise<{ hub: TestHub; context: BrowserContext; page: Page }> {
   const data = largeData(sizes)
-  const hub = await createTestHub({ plugins: [data.plugin], config: { cluster_name: 'northwind' } })
+  const config = { cluster_name: 'northwind', ...(database !== null && { database }) }
+  const hub = await createTestHub({ plugins: [data.plugin], config })
   t.teardown(() => hub.stop())
   await data.filled
   const roles = ['admin', 'data-staff', 'design-staff', 'platform-lead', 'ops-staff', 'web-staff']
@@ -55,6 +56,10 @@ export function largeShots(hub: { readonly url: string }): Shot[] {
     ...LISTS.map((path) => at(path.replace('/', '-'), `/web/admin/${path}`)),
     at('app', '/web/admin/apps/grafana-berlin'),
     at('person', '/web/admin/people/anna.bauer@example.com'),
+    at('activity', '/web/admin/requests'),
+    at('activity-requests', '/web/admin/requests?type=app.request'),
+    at('activity-of-person', '/web/admin/requests?user=anna.bauer@example.com&period=week'),
+    at('activity-of-app', '/web/admin/requests?app=grafana-berlin&period=week'),
     at('access-requests', '/web/access-requests'),
     at('search', '/web/admin', async (page) => {
       await page.keyboard.press('Control+k')

@@ -6,7 +6,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { BrowserContext, Page, Route } from 'playwright-core'
+import { startPostgres } from '../../core/testing/index.ts'
 import { openBrowser } from '../e2e/open-browser.ts'
+import { STANDING } from '../large-data.ts'
 import { openAccessOverTime } from './access-pages.ts'
 import { dashboardShots, openDashboard, openPage } from './dashboard-pages.ts'
 import { openEmptyHub } from './empty-hub.ts'
@@ -24,7 +26,7 @@ const PICTURES: Readonly<Record<string, { readonly name: string; readonly height
 }
 
 const isLarge = process.argv.includes('--large')
-const WIDTHS = isLarge ? [390, 1_024, 1_440] : [320, 1_280]
+const WIDTHS = isLarge ? [390, 1_024, 1_280, 1_440] : [320, 1_280]
 const [folder = 'dist/screenshots', ...names] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 mkdirSync(folder, { recursive: true })
 const closers: (() => unknown)[] = []
@@ -102,7 +104,10 @@ try {
   const browser = await openBrowser(t)
   if (isLarge) {
     const locale = process.argv.includes('--german') ? 'de-DE' : 'en-US'
-    const { hub, context } = await openLargeHub(t, browser, {}, locale)
+    const postgres = await startPostgres()
+    t.teardown(() => postgres.close())
+    const database = { driver: 'postgres', url: await postgres.createDatabase() }
+    const { hub, context } = await openLargeHub(t, browser, STANDING, { locale, database })
     await shoot(context, largeShots(hub))
   }
   if (wanted(/^(launcher|admin)/)) {
