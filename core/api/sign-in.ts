@@ -192,6 +192,11 @@ export interface SignInMethod {
    */
   callback?(request: FastifyRequest, reply: FastifyReply, choice: string): Promise<SignedIn | null>
   /**
+   * Whether the browser returns from a test of a choice that does not exist yet. Only then is `callback` called for a choice that is
+   * not one of `choices()`, and nobody can be signed in by it.
+   */
+  isTest?(request: FastifyRequest): boolean
+  /**
    * Called before a sign-out ends a hub session. Returns the absolute URL at which the browser also ends the provider's
    * session, or null. May make a network call; a rejection counts as null.
    */

@@ -13,8 +13,13 @@ export interface Attempt {
   readonly verifier: string
   /** The sealed return target. */
   readonly target: string
-  /** Id of the administrator's session that tests the connector. The return then signs nobody in. */
-  readonly test?: string
+  /** Of a test of the connector. The return then signs nobody in. */
+  readonly test?: {
+    /** Id of the administrator's session. */
+    readonly session: string
+    /** `Draft.id` of a connector that is not saved; null for a saved one. */
+    readonly draft: string | null
+  }
 }
 
 const TTL_MS = 10 * 60_000

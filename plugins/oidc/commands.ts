@@ -8,14 +8,16 @@ import {
   path,
   type Resource,
   type ResourceDocument,
+  readDocuments,
+  resolveSecrets,
   resourceCommands,
   showCell,
   unknownRoles,
   withProgress,
 } from '@mezite/cli'
 import * as Args from '@oclif/core/args'
+import * as Flags from '@oclif/core/flags'
 
-const args = { name: Args.string({ required: true, description: 'Name of the connector' }) }
 const TEST_DEADLINE_MS = 60_000
 
 /** A problem for each role that an OpenID Connect connector maps claims to although it does not exist. */
@@ -48,16 +50,41 @@ const RESULTS: Readonly<Record<string, string>> = { ok: 'ok', warn: 'WARNING', f
 class SsoTest extends AdminCommand {
   static override summary = 'Check the connection between the hub and an identity provider'
   static override description =
-    'Nobody is signed in. Exits 1 if a check fails. Also prints the page where you sign in for a test and see the claims and the roles that they give.'
-  static override examples = ['<%= config.bin %> <%= command.id %> okta']
-  static override args = args
+    'Nobody is signed in. Exits 1 if a check fails. With --from-file, checks a connector before it is saved; its secret goes to its issuer only. Otherwise also prints the page where you sign in for a test and see the claims and the roles that they give.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> okta',
+    '<%= config.bin %> <%= command.id %> --from-file sso.yaml',
+  ]
+  static override args = { name: Args.string({ description: 'Name of the connector' }) }
+  static override flags = {
+    'from-file': Flags.string({
+      char: 'f',
+      description: 'YAML or JSON file with a connector that is not saved; - reads standard input',
+      helpValue: 'FILE',
+    }),
+  }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(SsoTest)
-    const testing = this.hub(flags).call('POST', path`/connectors/${args.name}/test`, {
-      deadlineMs: TEST_DEADLINE_MS,
-    })
-    const report = ((await withProgress(`Testing ${escapeText(args.name)}`, testing)) ?? {}) as TestReport
+    const file = flags['from-file']
+    if ((args.name === undefined) === (file === undefined))
+      throw new CliError('MEZ_USAGE_WRONG', 'give NAME or --from-file')
+    if (args.name !== undefined)
+      return this.#test(flags, args.name, path`/connectors/${args.name}/test`, undefined)
+    const [document, ...others] = await readDocuments(file!, ['oidc'])
+    if (document === undefined || others.length > 0)
+      throw new CliError('MEZ_USAGE_WRONG', 'the file must contain one connector')
+    await this.#test(flags, document.name, '/connectors/test', resolveSecrets(document))
+  }
+
+  async #test(
+    flags: Parameters<AdminCommand['hub']>[0] & Parameters<AdminCommand['show']>[0],
+    name: string,
+    at: string,
+    body: object | undefined,
+  ): Promise<void> {
+    const testing = this.hub(flags).call('POST', at, { body, deadlineMs: TEST_DEADLINE_MS })
+    const report = ((await withProgress(`Testing ${escapeText(name)}`, testing)) ?? {}) as TestReport
     await this.show(flags, report, () => {
       const lines = (report.checks ?? []).map(({ name, result = 'fail', detail }) => {
         const word = (RESULTS[result] ?? 'FAILED').padEnd(9)
@@ -71,11 +98,11 @@ class SsoTest extends AdminCommand {
         if (uri) lines.push(`Register at the provider as ${what}: ${escapeText(uri)}`)
       if (report.sign_in_test_uri)
         lines.push(`See the claims and roles of a sign-in: ${escapeText(report.sign_in_test_uri)}`)
-      if (report.ok !== false) lines.push(`Connector ${escapeText(args.name)} works.`)
+      if (report.ok !== false) lines.push(`Connector ${escapeText(name)} works.`)
       return lines.join('\n')
     })
     if (report.ok === false) {
-      throw new CliError('connector_failed', `connector ${args.name} does not work`, {
+      throw new CliError('connector_failed', `connector ${name} does not work`, {
         hint: 'Correct the failed checks above, then run mezctl sso create again.',
       })
     }

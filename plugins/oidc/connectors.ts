@@ -74,6 +74,21 @@ export function createConnectors(deps: {
     return sessions.end(ids, reason, by.subject, { trx, change })
   }
 
+  /** The connector of a document, which takes the secret of `old` if it has none itself. Throws `Problem` 400. */
+  function connectorFrom({ document, secret }: ReadConnector, old: Connector | undefined): Connector {
+    const { name } = document.metadata
+    if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
+      const detail = 'A connector with a new issuer or client needs its client_secret or private_key again.'
+      throw problemFor('resource_invalid', detail)
+    }
+    requireFitting(document, secret ?? (old ? secretOf(old) : null))
+    const sealedSecret =
+      secret === undefined
+        ? (old?.sealedSecret ?? null)
+        : secretBox.seal(secretPlace(name), Buffer.from(secret))
+    return { name, document, sealedSecret }
+  }
+
   const resource = defineResource<Connector, ConnectorRow, ReadConnector>({
     name: 'connector',
     collection: 'connectors',
@@ -124,20 +139,9 @@ export function createConnectors(deps: {
         everyRight: true,
         parse: readConnector,
         // Without a new secret the stored one stays, unless the issuer or the client changes.
-        row({ document, secret }, row, updated) {
-          const { name } = document.metadata
-          const old = row && connectorOf(row)
-          if (secret === undefined && old?.sealedSecret && moved(old.document, document)) {
-            const detail =
-              'A connector with a new issuer or client needs its client_secret or private_key again.'
-            throw problemFor('resource_invalid', detail)
-          }
-          requireFitting(document, secret ?? (old ? secretOf(old) : null))
-          const sealed =
-            secret === undefined
-              ? (old?.sealedSecret ?? null)
-              : secretBox.seal(secretPlace(name), Buffer.from(secret))
-          return { name, document: JSON.stringify(document), client_secret: sealed, updated }
+        row(read, row, updated) {
+          const { name, document, sealedSecret } = connectorFrom(read, row && connectorOf(row))
+          return { name, document: JSON.stringify(document), client_secret: sealedSecret, updated }
         },
         // A new issuer identifies other people, so sessions and mapped roles end as if the connector were removed.
         async within({ row, old, ...change }) {
@@ -163,6 +167,12 @@ export function createConnectors(deps: {
     byName: (name: string) => collection.items.get(name),
     list: () => [...collection.items.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     secretOf,
+
+    /** The connector that saving this document would make. Throws as saving would; nothing is stored. */
+    draftOf(body: unknown): Connector {
+      const read = readConnector(body)
+      return connectorFrom(read, collection.items.get(read.document.metadata.name))
+    },
 
     /** Throws `Problem` 403 `connector_changed` when the transaction sees another version of it, or none. */
     async requireSame(trx: Transaction, connector: Connector): Promise<void> {

@@ -20,6 +20,7 @@ import { createAttempts } from './attempts.ts'
 import { backchannelRoute } from './backchannel-route.ts'
 import { connectorTestRoute } from './connector-test-route.ts'
 import { createConnectors } from './connectors.ts'
+import { createDrafts } from './drafts.ts'
 import { loginSteps } from './login.ts'
 import { createLogins } from './logins.ts'
 import { oidcMigrations } from './migrations.ts'
@@ -56,8 +57,9 @@ export default defineHubPlugin({
     const attempts = createAttempts(secretBox, clock)
     const spent = createSpent(database, clock)
     const logins = createLogins(database, secretBox, clock)
-    const signInTest = createSignInTest({ ...use, connectors, desk: use.signInDesk, clock })
-    const deps = { ...use, connectors, providers, attempts, spent, logins, signInTest, clock, log }
+    const drafts = createDrafts(secretBox, clock)
+    const signInTest = createSignInTest({ ...use, connectors, drafts, desk: use.signInDesk, clock })
+    const deps = { ...use, connectors, providers, attempts, drafts, spent, logins, signInTest, clock, log }
     const { beginTest, ...steps } = loginSteps(deps)
 
     provide.migrations(oidcMigrations)

@@ -15,6 +15,7 @@ import type { Attempt, createAttempts } from './attempts.ts'
 import { type Identity, redeemCallback } from './callback.ts'
 import { profileOf, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import { type Connector, type Connectors, callbackUrl, connectorChanged } from './connectors.ts'
+import type { Drafts } from './drafts.ts'
 import type { Logins } from './logins.ts'
 import { type Providers, providerError } from './providers.ts'
 import { atProvider, problemFor, reasons } from './reasons.ts'
@@ -28,6 +29,7 @@ export interface LoginDeps {
   readonly connectors: Connectors
   readonly providers: Providers
   readonly attempts: ReturnType<typeof createAttempts>
+  readonly drafts: Drafts
   readonly spent: Spent
   readonly logins: Logins
   readonly users: Users
@@ -41,10 +43,11 @@ type Request = Parameters<SignInDesk['complete']>[0]
 type Reply = Parameters<SignInDesk['complete']>[1]
 
 /** The redirect to the provider and the return from it. A choice is a connector's name. */
-export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback'>> & {
+export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin' | 'callback' | 'isTest'>> & {
   readonly beginTest: Parameters<SignInTest['routes']>[0]
 } {
-  const { connectors, providers, attempts, spent, logins, users, signInTest, publicNames, clock, log } = deps
+  const { connectors, providers, attempts, drafts, spent, logins, users } = deps
+  const { signInTest, publicNames, clock, log } = deps
 
   function connectorOf(name: string): Connector {
     const connector = connectors.byName(name)
@@ -81,16 +84,24 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
     )
   }
 
+  const queryOf = ({ url }: Request) => url.slice(url.indexOf('?') + 1 || url.length + 1)
+
+  /** The attempt that this return from a provider ends; null if this browser did not begin it. */
+  function attemptOf(request: Request) {
+    const state = new URLSearchParams(queryOf(request)).getAll('state')
+    return state.length === 1 ? attempts.find(request.headers.cookie, state[0]!) : null
+  }
+
   /** Sends the browser to the provider. */
   async function authorize(
     request: Request,
     reply: Reply,
-    { another, ...of }: Pick<Attempt, 'connector' | 'target' | 'test'> & { readonly another: boolean },
+    connector: Connector,
+    { another, ...of }: Pick<Attempt, 'target' | 'test'> & { readonly another: boolean },
   ) {
-    const connector = connectorOf(of.connector)
     const { methods, metadata } = await providers.of(connector)
     const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await import('openid-client')
-    const { attempt, cookies } = attempts.begin(of, request.headers.cookie)
+    const { attempt, cookies } = attempts.begin({ ...of, connector: connector.name }, request.headers.cookie)
     const target = buildAuthorizationUrl(methods[0]!.config, {
       redirect_uri: callbackUrl(publicNames, connector.name),
       scope: connector.document.spec.scopes.join(' '),
@@ -106,18 +117,23 @@ export function loginSteps(deps: LoginDeps): Required<Pick<SignInMethod, 'begin'
 
   return {
     begin: (request, reply, { choice, state, another = false }) =>
-      authorize(request, reply, { connector: choice, target: state, another }),
+      authorize(request, reply, connectorOf(choice), { target: state, another }),
 
-    beginTest: (request, reply, { connector, session, another }) =>
-      authorize(request, reply, { connector, target: '', test: session, another }),
+    beginTest: (request, reply, { connector, another, ...test }) =>
+      authorize(request, reply, connector, { target: '', test, another }),
+
+    isTest: (request) => typeof attemptOf(request)?.attempt.test?.draft === 'string',
 
     async callback(request, reply, choice) {
-      const connector = connectorOf(choice)
-      const query = request.url.slice(request.url.indexOf('?') + 1 || request.url.length + 1)
-      const url = new URL(`${callbackUrl(publicNames, connector.name)}?${query}`)
-      const state = url.searchParams.getAll('state')
-      const found = state.length === 1 ? attempts.find(request.headers.cookie, state[0]!) : null
-      if (!found || found.attempt.connector !== connector.name) {
+      const { cookie } = request.headers
+      const found = attemptOf(request)
+      const wanted = found?.attempt.test?.draft ?? null
+      const draft = wanted === null ? null : drafts.find(cookie)
+      // Another text in the form since the test began makes another draft.
+      if (draft?.id !== (wanted ?? undefined)) throw unrecorded('state_invalid')
+      const connector = draft === null ? connectorOf(choice) : draft.connector
+      const url = new URL(`${callbackUrl(publicNames, connector.name)}?${queryOf(request)}`)
+      if (!found || found.attempt.connector !== choice) {
         throw unrecorded('state_invalid')
       }
       const { attempt } = found

@@ -92,15 +92,16 @@ export function testPage(
   pages: Pages,
   input: {
     readonly connector: string
+    /** Of the test, to repeat it. */
+    readonly path: string
     readonly user: { readonly name: string; readonly roles: readonly string[] }
     readonly acceptLanguage: string | undefined
     readonly outcome: TestResult | TestFailure
   },
 ): string {
-  const { connector, user, acceptLanguage, outcome } = input
+  const { connector, path, user, acceptLanguage, outcome } = input
   const language = pages.languageOf(acceptLanguage)
   const words = texts[language]
-  const path = `/web/oidc/test/${connector}`
   const actions = html`<div class="actions">
     <a class="button" href=${path}>${words.again}</a>
     <a class="button plain" href=${`${path}?another=1`}>${words.another}</a>

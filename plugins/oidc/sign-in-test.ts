@@ -14,12 +14,16 @@ import type { LockView } from '@mezite/core/identity'
 import type { Attempt } from './attempts.ts'
 import { type Claims, rolesOf, SignInRefused, userNameOf } from './claim-mapping.ts'
 import type { Connector, Connectors } from './connectors.ts'
+import type { Drafts } from './drafts.ts'
 import { words } from './providers.ts'
 import { problemFor } from './reasons.ts'
 import { type TestFailure, type TestResult, testPage } from './sign-in-test-page.ts'
 
 type Request = Parameters<SignInDesk['complete']>[0]
 type Reply = Parameters<SignInDesk['complete']>[1]
+
+/** The page that begins the test of a connector that is not saved. */
+export const DRAFT_TEST_PATH = '/web/oidc/test'
 
 /** A test shows what a provider says about a person, so it needs a recent sign-in. */
 const FRESH_MS = 10 * 60_000
@@ -35,6 +39,7 @@ interface TestedIdentity {
 /** Dependencies of the test of a sign-in. */
 export interface SignInTestDeps {
   readonly connectors: Pick<Connectors, 'byName'>
+  readonly drafts: Drafts
   readonly sessions: Pick<Sessions, 'byId' | 'subjectOf'>
   readonly users: Pick<Users, 'byName'>
   readonly desk: Pick<SignInDesk, 'seal' | 'sessionOf'>
@@ -60,18 +65,21 @@ export interface SignInTest {
       readonly identify: () => Promise<TestedIdentity>
     },
   ): Promise<void>
-  /** `GET /web/oidc/test/:connector`: `begin` sends the browser to the provider. */
+  /**
+   * `GET /web/oidc/test/:connector`, and `GET /web/oidc/test` for the draft in this browser: `begin` sends the browser to the
+   * provider.
+   */
   routes(
     begin: (
       request: Request,
       reply: Reply,
-      input: { connector: string; session: string; another: boolean },
+      input: NonNullable<Attempt['test']> & { connector: Connector; another: boolean },
     ) => Promise<unknown>,
   ): WebRoutes
 }
 
 export function createSignInTest(deps: SignInTestDeps): SignInTest {
-  const { connectors, sessions, users, desk, pages, locks, audit, clock } = deps
+  const { connectors, drafts, sessions, users, desk, pages, locks, audit, clock } = deps
 
   /** A locked person has none. */
   function rolesNow(session: Session): readonly string[] {
@@ -106,13 +114,14 @@ export function createSignInTest(deps: SignInTestDeps): SignInTest {
   return {
     async finish(request, reply, { connector, attempt, identify }) {
       const session = requireAdmin(await desk.sessionOf(request))
-      if (session.id !== attempt.test)
+      if (session.id !== attempt.test?.session)
         throw denied('Your sign-in has changed since the test began. Start the test again.')
       const outcome = await identify()
         .then((identity) => resultOf(connector, identity))
         .catch(failureOf)
       const reason = 'reason' in outcome ? outcome.reason : null
       const { user } = session
+      const isSaved = attempt.test.draft === null
       const roles = rolesNow(session)
       audit.record({
         type: 'connector.tested',
@@ -123,41 +132,59 @@ export function createSignInTest(deps: SignInTestDeps): SignInTest {
         clientIp: request.clientIp,
         sessionId: session.id,
         requestId: request.id,
-        fields: { name: connector.name },
+        fields: { name: connector.name, saved: isSaved },
       })
       const acceptLanguage = request.headers['accept-language']
       const person = { name: user, roles }
-      reply.page(testPage(pages, { connector: connector.name, user: person, acceptLanguage, outcome }))
+      const path = isSaved ? testPathOf(connector.name) : DRAFT_TEST_PATH
+      reply.page(testPage(pages, { connector: connector.name, path, user: person, acceptLanguage, outcome }))
     },
 
     routes: (begin) => ({
       name: 'oidc-sign-in-test',
-      prefix: '/web/oidc/test',
+      prefix: DRAFT_TEST_PATH,
       async routes(web) {
-        web.get<{ Params: { connector: string }; Querystring: { another?: string } }>(
-          '/:connector',
-          { config: { access: 'page', rate: 'sign_in' } },
-          async (request, reply) => {
-            const { connector } = request.params
-            const session = requireAdmin(sessions.byId(request.subject.sessionId ?? ''))
-            if (!connectors.byName(connector))
-              throw problemFor('connector_unknown', `There is no connector ${connector}.`)
-            if (clock.now() - session.created > FRESH_MS) {
-              const path = `/web/oidc/test/${encodeURIComponent(connector)}`
-              const state = desk.seal({ appHost: null, path, nonceHash: null })
-              return reply.redirect(`/web/login?state=${encodeURIComponent(state)}`, 303)
-            }
-            return begin(request, reply, {
-              connector,
-              session: session.id,
-              another: request.query.another === '1',
-            })
-          },
+        const config = { access: 'page', rate: 'sign_in' } as const
+        /** Starts the test of what `find` returns, which throws if there is none, after a new sign-in if the last one is old. */
+        async function start(
+          request: Request,
+          reply: Reply,
+          path: string,
+          find: (user: string) => { connector: Connector; draft: string | null },
+        ) {
+          const session = requireAdmin(sessions.byId(request.subject.sessionId ?? ''))
+          const found = find(session.user)
+          if (clock.now() - session.created > FRESH_MS) {
+            const state = desk.seal({ appHost: null, path, nonceHash: null })
+            return reply.redirect(`/web/login?state=${encodeURIComponent(state)}`, 303)
+          }
+          const another = (request.query as { another?: string }).another === '1'
+          return begin(request, reply, { ...found, session: session.id, another })
+        }
+        web.get<{ Params: { connector: string } }>('/:connector', { config }, (request, reply) => {
+          const { connector: name } = request.params
+          return start(request, reply, testPathOf(name), () => {
+            const connector = connectors.byName(name)
+            if (connector) return { connector, draft: null }
+            throw problemFor('connector_unknown', `There is no connector ${name}.`)
+          })
+        })
+        web.get('/', { config }, (request, reply) =>
+          start(request, reply, DRAFT_TEST_PATH, (user) => {
+            const draft = drafts.find(request.headers.cookie)
+            if (draft?.user === user) return { connector: draft.connector, draft: draft.id }
+            throw problemFor(
+              'connector_unknown',
+              'The test of this provider has expired. Test it again in its form.',
+            )
+          }),
         )
       },
     }),
   }
 }
+
+const testPathOf = (connector: string) => `${DRAFT_TEST_PATH}/${encodeURIComponent(connector)}`
 
 /** Nobody tried to sign in, so that the audit has no `user.login.failed`. */
 const denied = (detail: string) => new SignInFailure(403, 'access_denied', detail, { recorded: false })

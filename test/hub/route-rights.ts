@@ -83,7 +83,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     'GET /v1/webapi/connectors/{name}',
     'POST /v1/webapi/connectors/{name}/test',
   ],
-  'connector.update': ['PUT /v1/webapi/connectors/{name}'],
+  'connector.update': ['PUT /v1/webapi/connectors/{name}', 'POST /v1/webapi/connectors/test'],
   'dashboard.list': ['GET /v1/webapi/dashboard/pages'],
   'dashboard.read': [
     'GET /v1/webapi/dashboard/pages/{path}',

@@ -423,6 +423,30 @@ t.test('sso test shows each check and fails when the connector does', async (t) 
   t.match(await mezctl('sso test other'), { code: 1, out: /FAILED +discovery/, err: /\(connector_failed\)/ })
 })
 
+t.test(
+  'sso test --from-file checks a connector that is not saved, with a secret of this machine',
+  async (t) => {
+    const written = (id: string) =>
+      `kind: oidc\nversion: v1\nmetadata: { name: next }\nspec: { client_id: ${id}, client_secret: { env: OIDC } }\n`
+    const test = (text: string) => runMezctl(['sso', 'test', '-f', '-'], { ...env, OIDC: 'e' }, text)
+    const good = await test(written('good'))
+    t.match(good, {
+      code: 0,
+      out: /ok +credentials: accepted\nRegister .*redirect URI: https:\/\/a\nConnector next works/,
+    })
+    t.match(hub.seen.at(-1), {
+      url: '/v1/webapi/connectors/test',
+      body: { metadata: { name: 'next' }, spec: { client_id: 'good', client_secret: { value: 'e' } } },
+    })
+    t.match(await test(written('bad')), { code: 1, err: /\(connector_failed\)/ })
+    const before = hub.seen.length
+    t.match(await test(`${written('good')}---\n${written('good')}`), { code: 2, err: /one connector/ })
+    for (const line of ['sso test', 'sso test okta -f -'])
+      t.match(await mezctl(line, written('good')), { code: 2 })
+    t.equal(hub.seen.length, before)
+  },
+)
+
 t.test('auth export prints the key as it is', async (t) => {
   t.same(JSON.parse((await mezctl('auth export --type=app-jwt')).out), { keys: [{ kid: 'k1' }] })
   t.match((await mezctl('auth export --type=hub-ca')).out, /^-----BEGIN CERTIFICATE-----/)

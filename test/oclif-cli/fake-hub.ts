@@ -119,6 +119,11 @@ export async function startFakeHub(): Promise<FakeHub> {
       expires: null,
       ...(body as object),
     }))
+    server.post(`${api}/connectors/test`, async ({ body }) => ({
+      redirect_uri: 'https://a',
+      ok: (body as { spec: { client_id?: string } }).spec.client_id === 'good',
+      checks: [{ name: 'credentials', result: 'ok', detail: 'accepted' }],
+    }))
     server.post(`${api}/connectors/:name/test`, async ({ params }) => ({
       redirect_uri: 'https://a',
       post_logout_redirect_uri: 'https://b',

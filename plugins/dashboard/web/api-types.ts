@@ -56,7 +56,8 @@ export interface Responses {
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
   /** Checks an app document and connects to the app from its agents, without saving it */
   'POST /apps/test': { readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
-  'POST /connectors/{name}/test': { readonly ok: boolean; readonly connector: string; readonly issuer: string; readonly redirect_uri: string; readonly post_logout_redirect_uri: string; readonly backchannel_logout_uri: string; readonly sign_in_test_uri: string; readonly checks: readonly ({ readonly name: string; readonly result: string; readonly detail: string })[] }
+  /** Tests a connector that is not saved */
+  'POST /connectors/test': { readonly ok: boolean; readonly connector: string; readonly issuer: string; readonly redirect_uri: string; readonly post_logout_redirect_uri: string; readonly backchannel_logout_uri: string; readonly sign_in_test_uri?: string; readonly checks: readonly ({ readonly name: string; readonly result: string; readonly detail: string })[] }
   /** Invite a person: makes a link that works once */
   'POST /invitations': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly inviter: string; readonly created: string; readonly expires: string; readonly state: string; readonly link: string }
   /** Who would gain and who would lose access to what if the role were saved */

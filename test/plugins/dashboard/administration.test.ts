@@ -201,7 +201,26 @@ t.test('a provider is added, tested, changed and removed', async (t) => {
   t.equal(await page.locator('.notice.bad').count(), 0, 'a fault with a place in the text is shown once')
   await editor.fill(JSON.stringify(document))
   const shownUri = await redirect('partner').textContent()
+  const tested = page.getByRole('table', { name: 'Test the provider' })
+  const signInLink = page.getByRole('link', { name: 'Sign in and see the claims' })
+  await page.getByLabel('Client secret').fill('a wrong secret')
+  await press(page, 'Test')
+  await tested.getByRole('row', { name: /credentials fail/ }).waitFor()
+  t.equal(await signInLink.count(), 0, 'no sign-in with a client that the provider refuses')
   await page.getByLabel('Client secret').fill(secret.value)
+  await tested.waitFor({ state: 'detached' })
+  await press(page, 'Test')
+  await tested.getByRole('row', { name: /credentials ok/ }).waitFor()
+  dashboard.issuer.person = { email_verified: true, ...dashboard.claimsOf('tess@northwind.example') }
+  const [draft] = await Promise.all([page.waitForEvent('popup'), signInLink.click()])
+  await draft.getByRole('heading', { name: 'Test of a sign-in' }).waitFor()
+  t.match(await draft.textContent('main'), /tess@northwind\.example/)
+  await draft.close()
+  const saved = await api<{ metadata: { name: string } }[]>('GET', '/connectors')
+  t.notOk(
+    saved.some(({ metadata }) => metadata.name === 'partner'),
+    'nothing was saved by the test',
+  )
   await press(page, 'Save')
   await page.getByRole('heading', { name: 'partner' }).waitFor()
   const { status } = await api<{ status: { redirect_uri: string } }>('GET', '/connectors/partner')
@@ -222,8 +241,7 @@ t.test('a provider is added, tested, changed and removed', async (t) => {
   await said(page, 'Saved partner.')
   await page.getByText('Our partner', { exact: true }).waitFor()
   await press(page, 'Test')
-  const report = page.getByRole('table', { name: 'Test the provider' })
-  await report.getByText('ok', { exact: true }).first().waitFor()
+  await tested.getByText('ok', { exact: true }).first().waitFor()
 
   await at(page, '/sign-in')
   await page.getByRole('link', { name: 'sso', exact: true }).click()

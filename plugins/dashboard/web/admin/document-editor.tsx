@@ -10,6 +10,7 @@ import { ActionError, announce, useAction } from './dialogs.tsx'
 import { TextField } from './fields.tsx'
 import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
+import { TestDraft } from './provider-test.tsx'
 import { RedirectUri } from './redirect-uri.tsx'
 import { RoleFields } from './role-fields.tsx'
 import { RoleVersions } from './role-versions.tsx'
@@ -60,6 +61,9 @@ export function DocumentEditor(props: {
   const fault = read.errors[0]
   const value = fault ? null : (read.toJS() as Document | null)
   const name = typeof value?.metadata?.name === 'string' ? value.metadata.name : ''
+  /** The document with the secret, which never stands in the text. */
+  const sent =
+    secret === '' ? value : { ...value, spec: { ...value?.spec, client_secret: { value: secret } } }
   const conflict = !seen.includes(tag)
 
   useEffect(() => {
@@ -94,7 +98,7 @@ export function DocumentEditor(props: {
     const { resource } = await call<{ resource: { status: { etag: string } } }>(
       'PUT',
       `/${path}/${encodeURIComponent(name)}`,
-      secret === '' ? value : { ...value, spec: { ...value?.spec, client_secret: { value: secret } } },
+      sent,
       replaces(name === document.metadata.name ? seen.at(-1)! : null),
     )
     announce(a('saved', { name }))
@@ -159,6 +163,7 @@ export function DocumentEditor(props: {
                 value={secret}
                 onChange={setSecret}
               />
+              <TestDraft key={`${text} ${secret}`} document={name === '' ? null : sent} />
             </>
           )}
           {/* The editor lists faults that have a place in the text. */}

@@ -1,12 +1,11 @@
-import { useState } from 'preact/hooks'
-import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
-import { ActionError, RemoveButton, useAction } from './dialogs.tsx'
+import { RemoveButton } from './dialogs.tsx'
 import { DocumentEditor } from './document-editor.tsx'
 import { LocalListing } from './local-listing.tsx'
-import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, State, Table } from './parts.tsx'
+import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, Table } from './parts.tsx'
 import { AddProvider } from './provider-presets.tsx'
+import { TestConnector } from './provider-test.tsx'
 import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -118,48 +117,5 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
         />
       </Section>
     </>
-  )
-}
-
-/** The link opens a tab where popups are blocked. */
-function openPopup(event: { readonly currentTarget: HTMLAnchorElement; preventDefault(): void }): void {
-  const { href, target } = event.currentTarget
-  if (open(href, target, 'popup,width=560,height=760') !== null) event.preventDefault()
-}
-
-function TestConnector({ name }: { readonly name: string }) {
-  const [report, setReport] = useState<Responses['POST /connectors/{name}/test'] | null>(null)
-  const action = useAction()
-  const signInTest = `/web/oidc/test/${encodeURIComponent(name)}`
-  const run = () =>
-    action.run(async () => setReport(await call('POST', `/connectors/${encodeURIComponent(name)}/test`)))
-  return (
-    <Section title={a('testConnector')}>
-      <p class="quiet">{a('testConnectorHelp')}</p>
-      <div class="actions">
-        <button type="button" class="plain" disabled={action.busy} onClick={() => void run()}>
-          {action.busy ? a('testing') : a('test')}
-        </button>
-        <a class="button plain" href={signInTest} target="mezite-sign-in-test" onClick={openPopup}>
-          {a('testSignIn')}
-        </a>
-      </div>
-      <ActionError error={action.error} />
-      <div role="status">
-        {report && (
-          <Table
-            label={a('testConnector')}
-            rows={report.checks}
-            keyOf={(check) => check.name}
-            columns={[
-              { title: a('check'), cell: (check) => check.name },
-              { title: a('result'), cell: ({ result }) => <State of={result} /> },
-              { title: a('detail'), cell: ({ detail }) => detail },
-            ]}
-            empty={null}
-          />
-        )}
-      </div>
-    </Section>
   )
 }

@@ -158,6 +158,8 @@ export const sentences: Catalogue<typeof english> = {
   stepSignIn: 'Anmeldung wählen',
   stepSignInHelp: 'Verbinden Sie Ihren Identitätsanbieter, oder verwenden Sie nur Passkeys.',
   testConnectorHelp: 'Discovery, Schlüssel, Funktionen und Zugangsdaten, ohne jemanden anzumelden.',
+  testDraftHelp:
+    'Vor dem Speichern: Discovery, Schlüssel, Funktionen und Zugangsdaten. Dann einmal anmelden und sehen, welche Rollen die Claims geben. Nichts wird gespeichert, und niemand wird angemeldet.',
   testHelp: 'Jeder Agent verbindet sich mit dem Ziel und trennt wieder. Nichts wird gespeichert.',
   tokenOnce: 'Das Token wird nur einmal angezeigt.',
   tokensHelp: 'Zugangsdaten von Programmen und neuen Agenten.',

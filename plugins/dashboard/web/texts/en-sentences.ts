@@ -150,6 +150,8 @@ export const sentences = {
   stepSignInHelp: 'Connect your identity provider, or use passkeys only.',
   testConnectorHelp:
     'Discovery, keys, features and the credentials of the client, without signing anybody in.',
+  testDraftHelp:
+    'Before you save: discovery, keys, features and the credentials of the client. Then sign in once and see which roles the claims give. Nothing is saved, and nobody is signed in.',
   testHelp: 'Each agent connects to the target and closes the connection. Nothing is saved.',
   tokenOnce: 'The token is shown once.',
   tokensHelp: 'Credentials of programs and of new agents.',
