@@ -41,7 +41,7 @@ const Which = Type.Closed({ id: Type.Optional(Type.String({ maxLength: 1_400 }))
 
 /** `/v1/webapi/users/:name/mfa`: enrolment links, and the passkeys that an administrator lists and removes. */
 export function adminRoutes(deps: Deps): WebRoutes {
-  const { users, keys, links, hardware, sessions, publicNames } = deps
+  const { users, keys, links, inviters, hardware, sessions, publicNames } = deps
 
   const known = (name: string): User => {
     const user = users.byName(name)
@@ -76,10 +76,10 @@ export function adminRoutes(deps: Deps): WebRoutes {
   return apiRoutes('users', (on) => {
     on('POST /:name/mfa', issue, async (name, { body, actor }, reply) => {
       const found = known(name)
-      actor.mayGive?.({ user: found.name })
+      const maker = inviters.linkMaker(actor, found)
       const user = body.sign_in === true ? await makeLocal(found) : found
       const ttlMs = body.ttl_seconds === undefined ? undefined : body.ttl_seconds * 1_000
-      const { id, token, expires } = await links.issue(user, actor, ttlMs)
+      const { id, token, expires } = await links.issue(user, maker, actor, ttlMs)
       reply.code(201)
       const link = enrolUrl(publicNames.signInOrigin, token)
       return { id, link, expires: new Date(expires).toISOString(), needs_sign_in: !isLocal(user) }

@@ -27,7 +27,7 @@ export const enrolUrl = (signInOrigin: string, token: string): string => `${sign
  * must also be freshly signed in as that person.
  */
 export function enrolRoutes(deps: Deps): WebRoutes {
-  const { links, users, keys, desk, pages, clock } = deps
+  const { links, inviters, users, keys, desk, pages, clock } = deps
 
   async function open(request: Request, token: string) {
     requireOwnPage(deps, request)
@@ -39,6 +39,7 @@ export function enrolRoutes(deps: Deps): WebRoutes {
     const link = await links.find(token)
     const user = link && users.byName(link.user_key)
     if (!link || !user || (link.holder !== null && link.holder !== user.holder)) throw linkRefused()
+    inviters.requireMaker(link, user)
     return { link, user }
   }
 
@@ -98,7 +99,10 @@ export function enrolRoutes(deps: Deps): WebRoutes {
           sessionId: session,
           requestId: request.id,
         }
-        await keys.add(user, { ...key, name }, who, 'link', (trx) => links.spend(trx, link.id))
+        await keys.add(user, { ...key, name }, who, 'link', async (trx) => {
+          inviters.requireMaker(link, user)
+          await links.spend(trx, link.id)
+        })
         if (!isLocal(user)) return { id: key.id, user: user.name }
         // Link and passkey together identify the person as a sign-in with the new passkey would.
         const known = await confirmLocal(deps, user)

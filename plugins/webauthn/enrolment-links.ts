@@ -3,6 +3,9 @@ import type { Actor, Clock, Database, Problem, Revisions, Transaction, User } fr
 import type { LinkRow, WebauthnTables } from './migrations.ts'
 import { problemFor } from './reasons.ts'
 
+/** Who makes a link, as it is stored. */
+export type LinkMaker = Pick<LinkRow, 'maker_kind' | 'maker' | 'maker_key' | 'maker_holder'>
+
 /** An administrator may allow more, up to an hour. */
 const TTL_MS = 15 * 60_000
 const hashOf = (token: string) => createHash('sha256').update(token).digest('base64url')
@@ -14,6 +17,7 @@ export function createLinks(database: Database, revisions: Pick<Revisions, 'writ
   return {
     async issue(
       user: User,
+      maker: LinkMaker,
       by: Actor,
       ttlMs = TTL_MS,
     ): Promise<{ id: string; token: string; expires: number }> {
@@ -27,7 +31,7 @@ export function createLinks(database: Database, revisions: Pick<Revisions, 'writ
         const row = { id, hash: hashOf(token), user_key: user.key, holder: user.holder, created: now }
         await tables
           .insertInto('webauthn_links')
-          .values({ ...row, expires, used_at: null })
+          .values({ ...row, ...maker, expires, used_at: null })
           .execute()
         const fields = { token: id, kind: 'enrolment', name: user.name }
         await change.audit({ type: 'token.created', success: true, by, fields })

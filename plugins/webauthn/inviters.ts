@@ -1,7 +1,8 @@
-import type { Actor, AdminRights, Subject, Users } from '@mezite/core'
+import type { Actor, AdminRights, Subject, User, Users } from '@mezite/core'
 import type { Grants } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
-import type { InvitationRow } from './migrations.ts'
+import { type LinkMaker, linkRefused } from './enrolment-links.ts'
+import type { InvitationRow, LinkRow } from './migrations.ts'
 import { problemFor } from './reasons.ts'
 
 /** Whether an invitation works now, and otherwise why not. */
@@ -27,6 +28,8 @@ export interface InvitersNeeds {
 type Known = Pick<InvitationRow, 'name' | 'user_key' | 'roles' | 'inviter' | 'inviter_key' | 'inviter_holder'>
 
 const RIGHT = 'invitation.create'
+const LINK_RIGHT = 'passkey.create'
+const NOBODY: Pick<Subject, 'user' | 'roles'> = { user: '', roles: [] }
 
 export const rolesOf = ({ roles }: Pick<InvitationRow, 'roles'>): readonly string[] => JSON.parse(roles)
 
@@ -40,19 +43,47 @@ export const labelsOf = ({ name, inviter, roles }: Pick<Known, 'name' | 'inviter
     domain: name.includes('@') ? name.slice(name.lastIndexOf('@') + 1).toLowerCase() : '',
   }))
 
-/** Who invites, with the rights of the moment: an invitation is worth as much as its inviter could give by hand now. */
+/**
+ * Who makes invitations and enrolment links, with the rights of the moment: both are worth as much as who made them could give by
+ * hand now.
+ */
 export function createInviters(needs: InvitersNeeds) {
   const { users, grants, locks, adminRights } = needs
 
+  /** The roles of today, those granted for a time included; `ofApps`: also those for some apps alone. */
+  function rolesHeld(user: string, ofApps: boolean): readonly string[] {
+    const granted = grants.list(user).flatMap(({ role, apps }) => (ofApps || apps === null ? [role] : []))
+    return [...new Set([...users.rolesOf(user), ...granted])]
+  }
+
   /** The inviter with today's roles; null: the account is gone, or of somebody else now. */
-  function subjectOf({ inviter, inviter_key, inviter_holder }: Known): Subject | null {
+  function subjectOf({
+    inviter,
+    inviter_key,
+    inviter_holder,
+  }: Pick<Known, 'inviter' | 'inviter_key' | 'inviter_holder'>): Subject | null {
     const more = { sessionId: null, satisfied: [] }
     if (inviter_key === null) return { user: inviter, roles: ['admin'], kind: 'operator', ...more }
     const user = users.byName(inviter)
     if (user === undefined || user.key !== inviter_key || user.holder !== inviter_holder) return null
-    const granted = grants.list(user.name).flatMap(({ role, apps }) => (apps === null ? [role] : []))
-    const roles = [...new Set([...users.rolesOf(user.name), ...granted])]
-    return { user: user.name, roles, kind: 'session', ...more }
+    return { user: user.name, roles: rolesHeld(user.name, false), kind: 'session', ...more }
+  }
+
+  /** Whether who made the link could make it now, for the person with today's roles. A program's leads to no right of administration. */
+  function mayEnrol(link: LinkRow, { name }: Pick<User, 'name'>): boolean {
+    const given = rolesHeld(name, true)
+    if (link.maker_kind === null) return false
+    if (link.maker_kind === 'program') return adminRights.covers(NOBODY, given)
+    const subject = subjectOf({
+      ...{ inviter: link.maker ?? '', inviter_key: link.maker_key, inviter_holder: link.maker_holder },
+    })
+    if (subject === null) return false
+    if (subject.kind === 'operator') return link.maker_kind === 'operator'
+    return (
+      locks.lockFor(subject, null) === null &&
+      adminRights.may(subject, LINK_RIGHT) &&
+      adminRights.covers(subject, given)
+    )
   }
 
   function stateOf(row: Known): InvitationState {
@@ -76,6 +107,21 @@ export function createInviters(needs: InvitersNeeds) {
   return {
     roleExists: adminRights.roleExists,
     stateOf,
+    /** Who makes a link now. Throws `Problem` for a program and a person with rights of administration. */
+    linkMaker({ subject, mayGive }: Actor, { name }: Pick<User, 'name'>): LinkMaker {
+      mayGive?.({ user: name })
+      const account = { maker: subject.user, maker_key: null, maker_holder: null }
+      if (subject.kind === 'operator') return { ...account, maker_kind: 'operator' }
+      const user = users.byName(subject.user)
+      if (user !== undefined)
+        return { ...account, maker_kind: 'person', maker_key: user.key, maker_holder: user.holder }
+      if (adminRights.covers(NOBODY, rolesHeld(name, true))) return { ...account, maker_kind: 'program' }
+      throw problemFor('link_for_administrator')
+    },
+    /** Throws `Problem` 400 as soon as who made the link could not make it any more. */
+    requireMaker(link: LinkRow, user: Pick<User, 'name'>): void {
+      if (!mayEnrol(link, user)) throw linkRefused()
+    },
     /** The inviter as the one who makes the change when the invitation is used. Throws `Problem` if it does not work. */
     actorOf(row: InvitationRow, requestId: string): Actor {
       const subject = requireOpen(row)

@@ -29,6 +29,12 @@ export interface LinkRow {
   readonly user_key: string
   /** Identity that it was created for; null: the name had none yet. */
   readonly holder: string | null
+  /** Who made it, whose rights are asked again when it is used; null: made before this was stored, so it does not work. */
+  readonly maker_kind: 'operator' | 'person' | 'program' | null
+  readonly maker: string | null
+  /** The account of a person. */
+  readonly maker_key: string | null
+  readonly maker_holder: string | null
   readonly created: number
   readonly expires: number
   readonly used_at: number | null
@@ -116,6 +122,12 @@ export const webauthnMigrations: Migrations = {
         for (const name of ['created', 'expires'])
           table = table.addColumn(name, 'double precision', (column) => column.notNull())
         await table.execute()
+      },
+    },
+    '0003-link-makers': {
+      async up(db: Database) {
+        for (const name of ['maker_kind', 'maker', 'maker_key', 'maker_holder'])
+          await db.schema.alterTable('webauthn_links').addColumn(name, 'text').execute()
       },
     },
   },

@@ -26,6 +26,12 @@ export const { reasons, problemFor } = defineReasons({
   key_missing: { status: 409, en: 'You have no passkey yet.', de: 'Sie haben noch keinen Passkey.', next: 'The person has no passkey that fits. Add one at `/web/account`, or get a link from an administrator.' },
   key_required: { status: 403, en: 'Confirm with one of your passkeys first.', de: 'Bestätigen Sie zuerst mit einem Ihrer Passkeys.', next: 'A change of passkeys needs a confirmation with an existing one. Confirm, or ask an administrator.' },
   last_key: { status: 409, en: 'Only an administrator can remove your last passkey.', de: 'Nur die Administration kann Ihren letzten Passkey entfernen.', next: 'Only an administrator removes the last passkey: `mezctl users reset-webauthn NAME`.' },
+  link_for_administrator: {
+    status: 403,
+    en: 'Only a person who is signed in, or the operator on the machine of the hub, makes a link for somebody with rights of administration.',
+    de: 'Einen Link für jemanden mit Rechten der Administration macht nur eine angemeldete Person oder der Betrieb auf der Maschine des Hubs.',
+    next: 'API tokens and bots make links only for people without rights of administration, since the rights of who makes a link are asked again when it is used. Sign in with `mezctl login`.',
+  },
   link_of_another: { status: 403, de: 'Dieser Link ist für jemand anderen als das Konto, mit dem Sie angemeldet sind.', next: 'The link for a passkey was made for another person. Sign in as that person, or ask for a link of your own.' },
   link_refused: { status: 400, de: 'Dieser Link ist unvollständig, abgelaufen, widerrufen oder schon benutzt. Bitten Sie Ihre Administration um einen neuen.', next: 'The link was used, has expired or is not complete. Ask for a new one: `mezctl users add-mfa NAME`.' },
   origin_wrong: { status: 400, en: 'This response is for another page.', next: 'The passkey was used on another host than the sign-in host. Open `/web/account` on the sign-in host.' },

@@ -82,11 +82,12 @@ t.test('an administrator removes one passkey or all, and the sessions end', asyn
   t.equal(audited.filter(({ type }) => type === 'mfa.removed').length, 2)
 })
 
+const byOperator = { maker_kind: 'operator', maker: 'operator', maker_key: null, maker_holder: null } as const
 t.test('D66 a link is valid while it lasts, and only until it is used', async (t) => {
   const [hal, ida] = [userOf('hal'), userOf('ida')]
   const spend = (id: string) => revisions.write((trx) => links.spend(trx, id), actor)
-  const used = await links.issue(hal, actor)
-  const late = await links.issue(hal, actor)
+  const used = await links.issue(hal, byOperator, actor)
+  const late = await links.issue(hal, byOperator, actor)
   t.equal((await links.find(used.token))?.id, used.id)
   t.equal(await links.find('unknown'), undefined)
   await spend(used.id)
@@ -102,7 +103,7 @@ t.test('D66 a link is valid while it lasts, and only until it is used', async (t
   await t.rejects(spend(late.id), { status: 400, code: 'link_refused' })
   t.equal(await links.find(late.token), undefined)
   t.strictSame(await links.of(hal), [])
-  const longer = await links.issue(hal, actor, 3_600_000)
+  const longer = await links.issue(hal, byOperator, actor, 3_600_000)
   clock.advance(3_599_999)
   t.strictSame(
     (await links.of(hal)).map(({ id }) => id),
@@ -112,7 +113,10 @@ t.test('D66 a link is valid while it lasts, and only until it is used', async (t
   clock.advance(1)
   t.strictSame(await links.of(hal), [])
   clock.advance(1)
-  const [kept, revoked] = [await links.issue(hal, actor), await links.issue(hal, actor)]
+  const [kept, revoked] = [
+    await links.issue(hal, byOperator, actor),
+    await links.issue(hal, byOperator, actor),
+  ]
   t.equal(await links.revoke(hal, revoked.id, actor), 1)
   t.strictSame(
     (await links.of(hal)).map(({ id }) => id),
