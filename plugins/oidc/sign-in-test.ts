@@ -142,7 +142,7 @@ export function createSignInTest(deps: SignInTestDeps): SignInTest {
 
     routes: (begin) => ({
       name: 'oidc-sign-in-test',
-      prefix: DRAFT_TEST_PATH,
+      prefix: '/web/oidc/test',
       async routes(web) {
         const config = { access: 'page', rate: 'sign_in' } as const
         /** Starts the test of what `find` returns, which throws if there is none, after a new sign-in if the last one is old. */
