@@ -49,6 +49,7 @@ const test = {
   summary: 'Checks an app document and connects to the app from its agents, without saving it',
   deadlineMs: 60_000,
   returns: Type.Object({
+    url: status.url,
     agents: Type.Array(
       Type.Object({
         hostname: Type.String(),
@@ -152,6 +153,7 @@ export function appRoutes(options: {
         const app: App = { ...input, id: 'test' }
         const agents = app.agents.slice(0, MOST_TESTED)
         return {
+          url: catalog.urlOf(app),
           agents: await Promise.all(
             agents.map(async (hostname) => ({ hostname, ...(await apps.probe(app, hostname)) })),
           ),

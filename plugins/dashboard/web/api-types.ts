@@ -55,7 +55,7 @@ export interface Responses {
   /** Creates an API token */
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
   /** Checks an app document and connects to the app from its agents, without saving it */
-  'POST /apps/test': { readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
+  'POST /apps/test': { readonly url: string | null; readonly agents: readonly ({ readonly hostname: string; readonly ok: boolean; readonly reason: string | null; readonly error: string | null; readonly ms: number })[] }
   /** Tests a connector that is not saved */
   'POST /connectors/test': { readonly ok: boolean; readonly connector: string; readonly issuer: string; readonly redirect_uri: string; readonly post_logout_redirect_uri: string; readonly backchannel_logout_uri: string; readonly sign_in_test_uri?: string; readonly checks: readonly ({ readonly name: string; readonly result: string; readonly detail: string })[] }
   /** Invite a person: makes a link that works once */

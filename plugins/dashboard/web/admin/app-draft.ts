@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
+import type { Responses } from '../api-types.ts'
 import type { App } from './apps.tsx'
 import { writePairs } from './fields.tsx'
 
@@ -7,6 +8,8 @@ export type AppDocument = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
 export type Faults = Readonly<Record<string, string>>
 
 const CHECK_MS = 400
+/** For the check of the rest: no agent is asked to reach it. */
+const NO_TARGET_YET = 'http://127.0.0.1'
 const empty: AppDocument = {
   kind: 'app',
   version: 'v1',
@@ -27,16 +30,21 @@ export function useAppDraft(app: App | undefined) {
   const [draft, setDraft] = useState<AppDocument>(original)
   const [labels, setLabels] = useState(writePairs(original.metadata.labels))
   const [faults, setFaults] = useState<Faults>({})
+  const [url, setUrl] = useState(app?.status.url ?? null)
   const [touched, setTouched] = useState(false)
   const { metadata, spec } = draft
 
   // The same check as saving makes, so that the form cannot accept what the hub refuses.
   useEffect(() => {
-    if (!touched || metadata.name === '' || spec.uri === '') return
+    if (!touched || metadata.name === '') return
     let latest = true
     const timer = setTimeout(() => {
-      check({ ...draft, spec: { ...spec, agents: [] } }).then(
-        (found) => latest && setFaults(found),
+      check({ ...draft, spec: { ...spec, uri: spec.uri || NO_TARGET_YET, agents: [] } }).then(
+        (found) => {
+          if (!latest) return
+          setFaults(found.faults)
+          setUrl(found.url)
+        },
         () => {},
       )
     }, CHECK_MS)
@@ -51,6 +59,8 @@ export function useAppDraft(app: App | undefined) {
     /** The labels as the person writes them. */
     labels,
     setLabels,
+    /** Where browsers will open the app; null if they cannot, or the document has a fault. */
+    url,
     /** Messages by path of the document. */
     faults,
     setFaults,
@@ -77,12 +87,14 @@ function prune(object: Readonly<Record<string, unknown>>): Record<string, unknow
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== ''))
 }
 
-async function check(document: AppDocument): Promise<Faults> {
+async function check(
+  document: AppDocument,
+): Promise<{ readonly faults: Faults; readonly url: string | null }> {
   try {
-    await call('POST', '/apps/test', document)
-    return {}
+    const { url } = await call<Responses['POST /apps/test']>('POST', '/apps/test', document)
+    return { faults: {}, url }
   } catch (error) {
-    return error instanceof ApiError ? faultsOf(error) : {}
+    return { faults: error instanceof ApiError ? faultsOf(error) : {}, url: null }
   }
 }
 

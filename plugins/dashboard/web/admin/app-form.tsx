@@ -18,7 +18,7 @@ type Result = Responses['POST /apps/test']
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
 export function AppForm({ app }: { readonly app?: App }) {
-  const { draft, labels, setLabels, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
+  const { draft, url, labels, setLabels, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
   const schema = useResource<{ properties: Help }>('/schemas/app', [])
   const agents = useResource<Responses['GET /agents']>('/agents', ['agent'])
   const save = useAction()
@@ -88,6 +88,9 @@ export function AppForm({ app }: { readonly app?: App }) {
             placeholder="grafana"
             onChange={(value) => setMetadata({ name: value })}
           />
+          <p class="help" role="status">
+            {url !== null && a('appAddress', { url })}
+          </p>
           <TextField
             label={a('target')}
             help={help?.uri?.description}

@@ -29,6 +29,7 @@ export const sentences: Catalogue<typeof english> = {
   allWell: 'Alles in Ordnung.',
   andMore: 'und {count} weitere',
   appAdded: '{name} wurde hinzugefügt.',
+  appAddress: 'Die Adresse für alle ist {url}',
   appNameHelp: 'Kleinbuchstaben, Ziffern und Bindestriche. Der Name wird Teil der Adresse.',
   appsHelp: 'Alles, was über diesen Hub erreichbar ist.',
   builtIn: 'Diese Rolle ist eingebaut und kann nicht geändert werden.',

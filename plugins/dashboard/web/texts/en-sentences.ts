@@ -24,6 +24,7 @@ export const sentences = {
   allWell: 'Nothing needs your attention.',
   andMore: 'and {count} more',
   appAdded: 'Added {name}.',
+  appAddress: 'People will open it at {url}',
   appNameHelp: 'Small letters, digits and hyphens. It becomes part of the address.',
   appsHelp: 'Everything that people can reach through this hub.',
   builtIn: 'This role is built in and cannot be changed.',
