@@ -1,9 +1,9 @@
 // together: dashboard
 /** The tree that a screen reader walks, on the main ways, and one whole way with the keyboard alone. */
-import type { Page } from 'playwright-core'
 import t from 'tap'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
 import { api, dashboard, hub, openTab } from './browser.ts'
+import { tabTo } from './tab-key.ts'
 
 /** Roles that say nothing without a name. */
 const NAMELESS =
@@ -86,18 +86,6 @@ for (const [name, path, parts] of TREES)
     t.notMatch(NAMELESS.exec(tree)?.[0] ?? '', /./, 'nothing without a name')
   })
 
-/** Presses the tab key until something with this name has the focus. */
-async function tabTo(page: Page, name: RegExp): Promise<void> {
-  for (let count = 0; count < 120; count++) {
-    await page.keyboard.press('Tab')
-    const label = await page.evaluate<string>(
-      '((one) => (one.labels?.[0]?.textContent ?? one.textContent ?? "").trim())(document.activeElement)',
-    )
-    if (name.test(label)) return
-  }
-  throw new Error(`the tab key does not reach ${name}`)
-}
-
 t.test('an application is added with the keyboard alone, and found again', async (t) => {
   const { page, faults } = await openTab(t)
   await openPage(page, `${hub.url}/web/admin`)
@@ -108,6 +96,10 @@ t.test('an application is added with the keyboard alone, and found again', async
   await page.getByRole('heading', { name: 'Add an application' }).waitFor()
   await tabTo(page, /^Name/)
   await page.keyboard.type('keys')
+  await page
+    .getByRole('status')
+    .filter({ hasText: `People will open it at ${hub.appUrl('keys')}/` })
+    .waitFor()
   await tabTo(page, /^Target/)
   await page.keyboard.type(dashboard.target)
   await tabTo(page, /^Agents$/)

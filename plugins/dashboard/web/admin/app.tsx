@@ -43,6 +43,14 @@ export function App() {
     const entry = row?.querySelector<HTMLElement>('[aria-current]')
     if (row && entry) row.scrollLeft = entry.offsetLeft - (row.clientWidth - entry.offsetWidth) / 2
   }, [first])
+  const main = useRef<HTMLDivElement>(null)
+  const opened = useRef(path)
+  useEffect(() => {
+    if (opened.current === path) return
+    opened.current = path
+    // The form that was saved and the dialog that was confirmed are gone, and with them what had the focus.
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+  }, [path])
   return (
     <div class="admin">
       <ConnectionNotice />
@@ -61,7 +69,7 @@ export function App() {
         ))}
         <PluginLinks current={first === 'plugins' ? name : null} />
       </nav>
-      <div id="admin-main" class="admin-main" tabIndex={-1}>
+      <div ref={main} id="admin-main" class="admin-main" tabIndex={-1}>
         <Guarded key={path}>
           <Lazy page={first} name={name} />
         </Guarded>

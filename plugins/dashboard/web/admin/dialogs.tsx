@@ -43,6 +43,7 @@ export function useAction(): Running {
     busy,
     error,
     async run(action) {
+      const before = document.activeElement
       setBusy(true)
       setError(null)
       try {
@@ -52,9 +53,18 @@ export function useAction(): Running {
         setError(failure)
       } finally {
         setBusy(false)
+        setTimeout(() => returnFocus(before))
       }
     },
   }
+}
+
+/** A button that was switched off while its action ran has lost the focus. One that is gone leaves it to the page that follows. */
+function returnFocus(to: Element | null): void {
+  if (document.activeElement !== document.body || !(to instanceof HTMLElement) || !to.isConnected) return
+  to.focus()
+  // Nothing is left to save.
+  if (document.activeElement === document.body) document.querySelector<HTMLElement>('#admin-main')?.focus()
 }
 
 /** Why an action failed; faults of a document line by line. */

@@ -13,6 +13,8 @@ export interface NameOption {
 
 /** Suggestions that are listed at once. */
 const MOST = 8
+/** Above every rank of the search. */
+const BEST = 100
 
 /**
  * Several names, found by typing a part of them, and shown as chips: the combobox of the ARIA practices with a list of
@@ -34,12 +36,15 @@ export function NamesField(props: {
   /** The suggestion that Enter takes; -1: none, until something is typed or an arrow key is pressed. */
   const [at, setAt] = useState(-1)
   const [said, setSaid] = useState('')
-  const search = searchFor(query.trim())
+  const wanted = query.trim()
+  const search = searchFor(wanted)
+  /** The search takes the value of `team=plat` for a whole one; somebody who types has not come to its end yet. */
+  const begins = (name: string) => name.toLowerCase().startsWith(wanted.toLowerCase())
   const found = options
     .filter(({ name }) => !chosen.includes(name))
     .map((option) => ({
       option,
-      rank: query.trim() === '' ? 1 : search.rank([option.name, option.more ?? '']),
+      rank: wanted === '' ? 1 : begins(option.name) ? BEST : search.rank([option.name, option.more ?? '']),
     }))
     .filter(({ rank }) => rank > 0)
     .sort((one, other) => other.rank - one.rank)
