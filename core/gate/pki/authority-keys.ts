@@ -22,7 +22,6 @@ interface Known extends AuthorityKey {
 /** The key that an authority signs with. */
 export type ActiveKey = Known & { readonly signer: Signer }
 
-/** What the keys of the authorities need. */
 export interface AuthorityKeysNeeds {
   readonly db: Database
   readonly revisions: Pick<Revisions, 'write' | 'addView'>

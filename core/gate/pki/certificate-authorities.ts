@@ -1,4 +1,3 @@
-import { KeyObject, type webcrypto } from 'node:crypto'
 import type { Pkcs10CertificateRequest, PublicKeyType } from '@peculiar/x509'
 import type { AuthorityAdministration } from '../../api/administration.ts'
 import type { Authorities, AuthorityName, IssuedCertificate } from '../../api/certificate-authorities.ts'
@@ -8,7 +7,7 @@ import type { Log } from '../../kernel/log.ts'
 import { hubName } from '../../wire/tunnel-protocol.ts'
 import { type ActiveKey, type AuthorityKeysNeeds, createAuthorityKeys } from './authority-keys.ts'
 import { createRotate, rotationOf } from './authority-rotation.ts'
-import { makeLeaf, newKeyPair } from './certificate-templates.ts'
+import { makeLeaf, newKeyPair, pemOf } from './certificate-templates.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 const RENEW_CHECK_MS = 60_000
@@ -172,12 +171,6 @@ export function createAuthorities(
       return issue('user-ca', new PublicKey(spki), { cn: user, url, until: notAfter })
     },
   }
-}
-
-async function pemOf(key: CryptoKey): Promise<string> {
-  return KeyObject.from(key as webcrypto.CryptoKey)
-    .export({ type: 'pkcs8', format: 'pem' })
-    .toString()
 }
 
 const CSR_BYTES = 8 * 1024

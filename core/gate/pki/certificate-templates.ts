@@ -1,4 +1,4 @@
-import { createHash, randomBytes, webcrypto, type X509Certificate } from 'node:crypto'
+import { createHash, KeyObject, randomBytes, webcrypto, type X509Certificate } from 'node:crypto'
 import type { PublicKeyType, X509Certificate as WrittenCertificate } from '@peculiar/x509'
 import { loadX509 } from '../../base/x509/x509-library.ts'
 
@@ -18,6 +18,13 @@ export interface Signer {
 /** Generates a P-256 key pair with an exportable private key. */
 export function newKeyPair(): Promise<CryptoKeyPair> {
   return webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']) as Promise<CryptoKeyPair>
+}
+
+/** A private key in PEM (PKCS #8). */
+export async function pemOf(key: CryptoKey): Promise<string> {
+  return KeyObject.from(key as webcrypto.CryptoKey)
+    .export({ type: 'pkcs8', format: 'pem' })
+    .toString()
 }
 
 /** Creates a self-signed authority that can only sign leaf certificates. */

@@ -1,13 +1,12 @@
-import { randomBytes, webcrypto } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type KeyPair, makeKeyPair, namesHost } from '../../base/x509/key-pair.ts'
-import { loadX509 } from '../../base/x509/x509-library.ts'
+import { makeAuthority, makeLeaf, newKeyPair, pemOf } from '../../gate/pki/certificate-templates.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { MezError } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
 const LIFE_MS = 90 * DAY_MS
 const RENEW_BEFORE_MS = 30 * DAY_MS
@@ -88,56 +87,24 @@ async function readKept(dataDir: string, names: readonly string[], clock: Clock)
 
 /** A certificate for the names from an authority of its own, whose key is lost; all PEM. `now` is in milliseconds. */
 export async function issueCertificate(names: readonly string[], now: number) {
-  const x509 = await loadX509()
-  const authority = (await webcrypto.subtle.generateKey(ALGORITHM, false, [
-    'sign',
-    'verify',
-  ])) as CryptoKeyPair
-  const leaf = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as CryptoKeyPair
-  const validity = { notBefore: new Date(now - 60_000), notAfter: new Date(now + LIFE_MS) }
-  const caName = `CN=Mezite development CA ${randomBytes(4).toString('hex')}`
-  const ca = await x509.X509CertificateGenerator.create({
-    ...validity,
-    serialNumber: serial(),
-    subject: caName,
-    issuer: caName,
-    publicKey: authority.publicKey,
-    signingKey: authority.privateKey,
-    signingAlgorithm: ALGORITHM,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(authority.publicKey),
-    ],
-  })
-  const cert = await x509.X509CertificateGenerator.create({
-    ...validity,
-    serialNumber: serial(),
-    subject: 'CN=Mezite development certificate',
-    issuer: caName,
-    publicKey: leaf.publicKey,
-    signingKey: authority.privateKey,
-    signingAlgorithm: ALGORITHM,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
-      await x509.SubjectKeyIdentifierExtension.create(leaf.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
-    ],
-  })
-  const key = x509.PemConverter.encode(
-    await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey),
-    'PRIVATE KEY',
+  const name = `development CA ${randomBytes(4).toString('hex')}`
+  const [authority, leaf] = await Promise.all([
+    makeAuthority(name, 'development', now, LIFE_MS),
+    newKeyPair(),
+  ])
+  const ca = `${authority.certificate.toString('pem').trim()}\n`
+  const made = await makeLeaf(
+    { certificate: ca, key: authority.keys.privateKey },
+    {
+      publicKey: leaf.publicKey,
+      commonName: 'Mezite development certificate',
+      purpose: 'server',
+      names: names.map((value) => ({ type: 'dns', value })),
+      notBefore: now,
+      notAfter: now + LIFE_MS,
+    },
   )
-  const caPem = `${ca.toString('pem').trim()}\n`
-  return { cert: `${cert.toString('pem').trim()}\n${caPem}`, key: `${key}\n`, ca: caPem }
-}
-
-/** 16 random bytes, positive. */
-function serial(): string {
-  return `00${randomBytes(16).toString('hex')}`
+  return { cert: `${made.toString('pem').trim()}\n${ca}`, key: await pemOf(leaf.privateKey), ca }
 }
 
 async function replace(file: string, text: string, mode: number): Promise<void> {
