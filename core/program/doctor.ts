@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -15,6 +15,7 @@ import { loadConfig } from '../hub/config/config-loader.ts'
 import type { HubConfig } from '../hub/config/hub-config.ts'
 import { MezError, messageOf } from '../kernel/error.ts'
 import { ApiError, adminClient } from './admin/admin-client.ts'
+import { hostsOf, resolved } from './first-checks.ts'
 import type { ProgramCommand } from './index.ts'
 
 const HELP = `Usage: mezhub doctor --config FILE
@@ -71,13 +72,12 @@ const DATABASE = 'the administrator of the database'
 /** Examines the machine of a hub, and the hub if it runs. Every step has a deadline. */
 async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
   const { proxy, signInHost } = config
-  const hosts = new Set([proxy.public_addr.host, signInHost])
-  for (const domain of proxy.apps_domain ?? []) hosts.add(`app.${domain}`)
+  const hosts = hostsOf(config)
   for (const host of hosts) yield await names(host)
   const status = await runningStatus(config)
   yield await port(proxy.listen_addr, status !== null)
   // A source of certificates may have none for a host that no app has.
-  const served = status === null ? [...hosts] : [proxy.public_addr.host, signInHost]
+  const served = status === null ? hosts : [proxy.public_addr.host, signInHost]
   yield* await certificate(config, [...new Set(served)], status !== null)
   yield* database(config, status !== null)
   yield await disk(config.data_dir)
@@ -101,7 +101,7 @@ async function* examineMachine(config: HubConfig): AsyncGenerator<Finding> {
 async function names(host: string): Promise<Finding> {
   const step = `DNS, ${host}`
   if (isLocalhostName(host)) return { step, fault: false, detail: 'always this machine', who: DNS }
-  const found = (await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address)
+  const { addresses: found } = await resolved(host)
   if (found.length === 0)
     return { step, fault: true, detail: 'does not resolve: add the DNS record', who: DNS }
   const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address))
@@ -112,11 +112,12 @@ async function names(host: string): Promise<Finding> {
 
 async function port(listen: Address, runs: boolean): Promise<Finding> {
   const step = `Port ${listen.port}`
-  const failure = await new Promise<string | null>((resolve) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    server.listen({ host: listen.host, port: listen.port }, () => server.close(() => resolve(null)))
-  })
+  const server = createServer()
+  const failure: string | null = await once(server.listen({ ...listen }), 'listening').then(
+    () => null,
+    (error: NodeJS.ErrnoException) => error.code ?? error.message,
+  )
+  await server[Symbol.asyncDispose]()
   if (runs) {
     const detail = failure === null ? 'the hub runs, but does not listen here' : 'the hub listens'
     return { step, fault: failure === null, detail, who: MACHINE }

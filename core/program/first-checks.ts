@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Address, formatAddress, isLocalhostName } from '../api/address.ts'
 import type { LoadedConfig } from '../hub/config/config-loader.ts'
+import type { HubConfig } from '../hub/config/hub-config.ts'
 import { messageOf } from '../kernel/error.ts'
 
 /** One line of what `mezhub init` has tested. */
@@ -26,28 +28,21 @@ export async function firstChecks(
   { config, plugins }: LoadedConfig,
   acme: string | null,
 ): Promise<readonly Check[]> {
-  const { proxy, signInHost, data_dir } = config
-  const hosts = [
-    ...new Set([
-      proxy.public_addr.host,
-      signInHost,
-      ...(proxy.apps_domain ?? []).map((domain) => `app.${domain}`),
-    ]),
-  ]
+  const { proxy, data_dir } = config
   const greeting = randomBytes(16).toString('hex')
   const greeter = createServer((socket) => {
     socket.on('error', () => {})
     socket.setTimeout(DEADLINE_MS, () => socket.destroy())
     socket.end(greeting)
   })
-  const failure = await new Promise<string | null>((resolve) => {
-    greeter.once('error', (error) => resolve(messageOf(error)))
-    greeter.listen({ host: proxy.listen_addr.host, port: proxy.listen_addr.port }, () => resolve(null))
-  })
+  const failure = await once(greeter.listen({ ...proxy.listen_addr }), 'listening').then(
+    () => null,
+    messageOf,
+  )
   const address = formatAddress(proxy.listen_addr)
   const port = { what: `${address} is free`, missing: failure === null ? null : `${address}: ${failure}` }
   try {
-    const names = await Promise.all(hosts.map(resolved))
+    const names = await Promise.all(hostsOf(config).map(resolved))
     const reached =
       acme === null || failure !== null
         ? []
@@ -60,7 +55,7 @@ export async function firstChecks(
       acme === null ? certificateCheck() : acmeCheck(acme, proxy.public_addr.port),
     ]
   } finally {
-    if (greeter.listening) await new Promise((resolve) => greeter.close(resolve))
+    await greeter[Symbol.asyncDispose]()
   }
 
   function certificateCheck(): Check {
@@ -74,12 +69,21 @@ export async function firstChecks(
   }
 }
 
+/** The names that must resolve: those of the hub, and one of an app below each domain. */
+export const hostsOf = ({ proxy, signInHost }: HubConfig): readonly string[] => [
+  ...new Set([
+    proxy.public_addr.host,
+    signInHost,
+    ...(proxy.apps_domain ?? []).map((domain) => `app.${domain}`),
+  ]),
+]
+
 interface Resolved {
   readonly host: string
   readonly addresses: readonly string[]
 }
 
-async function resolved(host: string): Promise<Resolved> {
+export async function resolved(host: string): Promise<Resolved> {
   if (isLocalhostName(host)) return { host, addresses: ['127.0.0.1'] }
   const found = await lookup(host, { all: true }).catch(() => [])
   return { host, addresses: [...new Set(found.map(({ address }) => address))] }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 import { MezError } from '../../kernel/error.ts'
@@ -13,7 +14,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
  * and `anyHost` the address for an empty host.
  * Rejects with `MEZ_CONFIG_INVALID` if it is not an address, and with `MEZ_PORT_UNAVAILABLE` if it cannot be used.
  */
-export function listen(
+export async function listen(
   server: Server,
   listenAddr: string,
   key: string,
@@ -23,20 +24,17 @@ export function listen(
   if (port === undefined) {
     throw new MezError('MEZ_CONFIG_INVALID', `${key}: ${JSON.stringify(listenAddr)} is not HOST:PORT`)
   }
-  return new Promise((resolve, reject) => {
-    const failed = (cause: NodeJS.ErrnoException): void => {
-      const hint = HINTS.get(cause.code ?? '')
-      const message = `${key}: cannot listen on ${listenAddr}: ${cause.message}`
-      reject(new MezError('MEZ_PORT_UNAVAILABLE', message, { cause, ...(hint && { hint }) }))
-    }
-    server.once('error', failed)
-    server.listen({ host: host || anyHost, port: Number(port) }, () => {
-      server.removeListener('error', failed)
-      server.on('error', () => {})
-      const address = server.address()
-      resolve({ port: typeof address === 'object' && address ? address.port : 0 })
-    })
-  })
+  try {
+    server.listen({ host: host || anyHost, port: Number(port) })
+    await once(server, 'listening')
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException
+    const hint = HINTS.get(cause.code ?? '')
+    const message = `${key}: cannot listen on ${listenAddr}: ${cause.message}`
+    throw new MezError('MEZ_PORT_UNAVAILABLE', message, { cause, ...(hint && { hint }) })
+  }
+  server.on('error', () => {})
+  return { port: (server.address() as AddressInfo).port }
 }
 
 /** A port of plain HTTP beside the public one. */

@@ -1,4 +1,5 @@
 /** The process of one hub of `mezhub dev`. It loads the code of a hub, then the plugin, starts when it may, and runs until it ends. */
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -115,7 +116,7 @@ async function startExample(): Promise<string> {
     response.setHeader('content-type', 'text/plain; charset=utf-8')
     response.end(`${method} ${url}\n${fields.join('\n')}\n`)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 
 // Below the ephemeral ports (Linux from 32768, others from 49152), so that neither an outgoing connection nor a server
@@ -34,7 +35,7 @@ async function take(port: number): Promise<boolean> {
 async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   const free = await listens(server, { port, host: '127.0.0.1' })
-  if (free) await new Promise((resolve) => server.close(resolve))
+  await server[Symbol.asyncDispose]()
   return free
 }
 
@@ -45,8 +46,8 @@ async function reserve(port: number): Promise<boolean> {
 }
 
 function listens(server: Server, at: Parameters<Server['listen']>[0]): Promise<boolean> {
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false))
-    server.listen(at, () => resolve(true))
-  })
+  return once(server.listen(at), 'listening').then(
+    () => true,
+    () => false,
+  )
 }

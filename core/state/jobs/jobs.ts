@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../../api/database.ts'
 import type { JobState } from '../../api/hub-state.ts'
 import type { Job, Jobs } from '../../api/jobs.ts'
@@ -104,24 +105,13 @@ export function createJobs(options: {
 
   async function work(): Promise<void> {
     while (!stopped) {
-      let woken = false
-      const waking = new Promise<void>((resolve) => {
-        wake = () => {
-          woken = true
-          resolve()
-        }
-      })
+      const waking = new AbortController()
+      wake = () => waking.abort()
       const waitMs = await round().catch((error) => {
         log.debug({ cause: messageOf(error) }, 'failed to look for jobs that are due')
         return FAILED_MS
       })
-      if (woken || stopped) continue
-      let timer: NodeJS.Timeout | undefined
-      const waiting = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, waitMs)
-      })
-      await Promise.race([waking, waiting])
-      clearTimeout(timer)
+      if (!stopped) await pause(waitMs, undefined, { signal: waking.signal }).catch(() => {})
     }
   }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import { problemFor } from '../../api/reasons.ts'
@@ -172,7 +173,7 @@ export function createHttp1Server(options: HttpOptions) {
         for (const { lane, socket } of connections.values()) if (lane?.idle) socket.destroy()
         if (!inFlight()) break
         if (signal.aborted) end = Math.min(end, performance.now() + CUT_MS)
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+        await pause(POLL_MS)
       }
       close()
     },

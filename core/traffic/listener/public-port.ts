@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen } from '../../base/log/listening-port.ts'
@@ -40,37 +41,26 @@ export function createPublicPort(
       await listenOn(server, handle)
       return () => {
         open.delete(server)
-        void closePort(server)
+        void server[Symbol.asyncDispose]()
       }
     },
     /** See `stopAccepting` below. */
     stopAccepting: (noHandshakes: () => boolean) => stopAccepting([...open], noHandshakes),
     /** Resolves when the last connection has ended. */
-    close: () => Promise.all([...open].map(closePort)),
+    close: () => Promise.all([...open].map((server) => server[Symbol.asyncDispose]())),
   }
 }
 
 /** Listens on an inherited socket. */
-export function listenOn(server: Server, handle: Handle): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(handle, () => {
-      server.removeListener('error', reject)
-      resolve()
-    })
-  })
-}
-
-/** Stops listening; resolves when the last connection has ended, or at once if the server does not listen. */
-function closePort(server: Server): Promise<void> {
-  return new Promise((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
+export async function listenOn(server: Server, handle: Handle): Promise<void> {
+  await once(server.listen(handle), 'listening')
 }
 
 /** Accepts no more connections. Resolves once no handshake is left, at the latest after a second. */
 async function stopAccepting(servers: readonly Server[], noHandshakes: () => boolean): Promise<void> {
   // The kernel resets the connections that wait to be accepted when the port closes: accept them first.
   await new Promise((resolve) => setImmediate(resolve))
-  for (const server of servers) void closePort(server)
+  for (const server of servers) void server[Symbol.asyncDispose]()
   const end = performance.now() + HANDSHAKES_MS
   while (!noHandshakes() && performance.now() < end) await pause(POLL_MS)
 }

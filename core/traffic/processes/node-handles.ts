@@ -40,7 +40,7 @@ export async function bindPort(
   const probe = createServer()
   await listen(probe, listenAddr, key, anyHost)
   const { address, family, port } = probe.address() as net.AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
+  await probe[Symbol.asyncDispose]()
   const flags = count > 1 ? REUSE_PORT : 0
   const handles = Array.from({ length: count }, () =>
     bound(bind(address, port, family === 'IPv6' ? 6 : 4, -1, flags), key),

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect } from 'node:net'
@@ -30,19 +31,7 @@ export async function serveAdminSocket(
 
 /** Listens on the Unix socket `path`. Rejects like `claimSocket`. */
 export const listenAdminSocket = (path: string, handler: RequestListener): Promise<Server> =>
-  serveAdminSocket(handler, (server) =>
-    claimSocket(
-      path,
-      () =>
-        new Promise<void>((resolve, reject) => {
-          server.once('error', reject)
-          server.listen(path, () => {
-            server.removeListener('error', reject)
-            resolve()
-          })
-        }),
-    ),
-  )
+  serveAdminSocket(handler, (server) => claimSocket(path, () => once(server.listen(path), 'listening')))
 
 /**
  * Binds the Unix socket `path` with mode 0600, and creates its directory with mode 0700 if it is missing. Replaces the
