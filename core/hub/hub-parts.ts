@@ -1,4 +1,4 @@
-import type { Server } from 'node:net'
+import type { PlainPort } from '../base/log/listening-port.ts'
 import type { KeyPair } from '../base/x509/key-pair.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
@@ -19,9 +19,5 @@ export interface HubParts {
     listenAddr: string,
     originOf: (host: string) => string,
     httpChallenge: (host: string, token: string) => string | null,
-  ): {
-    /** `onto` listens on an inherited socket instead of the address. */
-    listen(onto?: (server: Server) => Promise<unknown>): Promise<unknown>
-    close(): Promise<void>
-  }
+  ): PlainPort
 }

@@ -64,12 +64,18 @@ export class HandshakeTable {
       this.#move(group, members.size - 1, members.size)
     }
     // The new one counts, so that of two groups of the same size the one that grows pays.
-    if (full) this.#evictOne()
+    if (full) this.makeRoom()
   }
 
   /** Closes a connection, of the largest group the oldest one; false if all are in the share of known addresses. */
   makeRoom(): boolean {
-    return this.#evictOne()
+    const [group] = this.#bySize.at(-1) ?? []
+    const [oldest] = (group === undefined ? undefined : this.#groups.get(group)) ?? []
+    if (group === undefined || oldest === undefined) return false
+    this.delete(oldest)
+    this.#options.evicted(group)
+    oldest.evict()
+    return true
   }
 
   delete(handshake: Handshake): void {
@@ -106,16 +112,6 @@ export class HandshakeTable {
     }
     const key = addressKey(address)
     return this.#agents.has(key) || this.#sessions.has(key)
-  }
-
-  #evictOne(): boolean {
-    const [group] = this.#bySize.at(-1) ?? []
-    const [oldest] = (group === undefined ? undefined : this.#groups.get(group)) ?? []
-    if (group === undefined || oldest === undefined) return false
-    this.delete(oldest)
-    this.#options.evicted(group)
-    oldest.evict()
-    return true
   }
 
   #move(group: string, from: number, to: number): void {

@@ -1,5 +1,5 @@
 import type { AccessQuery, AccessRequest, ReceivedRequest } from '../../api/decision.ts'
-import { readingsOf } from './path-readings.ts'
+import { decoded, readingsOf } from './path-readings.ts'
 
 /** What decoders of paths disagree about: parameters, backslashes, an encoding in an encoding, control characters. */
 const UNCLEAR = /[;\\/\p{Cc}]|%[0-9a-f]{2}/iu
@@ -84,12 +84,4 @@ function segmentsOf(raw: string): readonly string[] | null {
     segments.push(text)
   }
   return Object.freeze(segments)
-}
-
-function decoded(part: string): string | null {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return null
-  }
 }

@@ -45,8 +45,7 @@ export interface RunningAccess extends Access {
 
 type Outcome = Admission | Refusal
 
-/** What the gate needs. */
-export interface AccessNeeds extends RevocationNeeds {
+interface AccessNeeds extends RevocationNeeds {
   readonly audit: Pick<Audit, 'record' | 'accepting'>
   readonly callers: Callers & Pick<RunningCallers, 'bots'>
   readonly catalog: Pick<Catalog, 'byId' | 'list'>

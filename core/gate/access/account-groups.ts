@@ -25,8 +25,7 @@ type Eventually<T> = T | Promise<T>
 /** A decision for a group at one app. Null: a policy looked at the person, so it is valid for nobody else. */
 type Shared = Eventually<Outlook | null>
 
-/** What groups need. */
-export interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> {
+interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> {
   readonly catalog: Pick<RunningCatalog, 'servedByHub'>
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly users: Pick<Users, 'byName' | 'list'>

@@ -6,7 +6,6 @@ import type { ForeignReason } from '../../kernel/reason.ts'
 import { denied } from './ballots.ts'
 import { type Requirements, strictest } from './requirements.ts'
 
-/** What combining decisions looks up. */
 export interface AgentNeeds {
   readonly requirements: Requirements
   /** What reads requests, which no person has to do anything for. */

@@ -46,8 +46,7 @@ interface Kept {
 /** Kinds of request for one subject and app. */
 const MOST_KINDS = 1_024
 
-/** What decisions need. */
-export interface DecisionsNeeds {
+interface DecisionsNeeds {
   /** Asks the policies. Only decisions and their explanation may. */
   readonly decide: HookCalls<HubHooks>['access']['decide']
   readonly requirements: Requirements

@@ -48,7 +48,6 @@ class ExplainedBallot extends Ballot {
   }
 }
 
-/** What explanations need. */
 export interface ExplanationNeeds {
   readonly catalog: Pick<RunningCatalog, 'registered' | 'servedByHub'>
   readonly accounts: Pick<Accounts, 'byName'>

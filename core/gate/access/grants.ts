@@ -56,8 +56,7 @@ interface Ending {
 
 const NONE: readonly Grant[] = Object.freeze([])
 
-/** What the grants need. */
-export interface GrantsNeeds {
+interface GrantsNeeds {
   readonly revisions: Revisions
   readonly accounts: Accounts
   readonly clock: Clock

@@ -24,8 +24,7 @@ export interface NewLock {
   readonly message?: string | null
 }
 
-/** What the locks need. */
-export interface LocksNeeds extends ResourceParts {
+interface LocksNeeds extends ResourceParts {
   readonly users: Pick<Users, 'list' | 'rolesOf'>
 }
 

@@ -116,7 +116,8 @@ function resolve(parts: readonly string[]): string[] {
   return kept
 }
 
-function decoded(text: string): string | null {
+/** Without its escapes; null: they are not of UTF-8. */
+export function decoded(text: string): string | null {
   if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)

@@ -10,7 +10,6 @@ import type { AdmissionState } from './admission.ts'
 import type { Locks } from './lock.ts'
 import { subjectAt } from './subject-at.ts'
 
-/** What revocation needs. */
 export interface RevocationNeeds {
   readonly catalog: Pick<Catalog, 'byId'>
   /** How old the view may be, in milliseconds, until streams end. */

@@ -37,7 +37,6 @@ export interface AppIndex
   bindsIn(trx: Transaction, agent: string): Promise<boolean>
 }
 
-/** What the index of apps needs. */
 export interface AppIndexNeeds {
   readonly revisions: Pick<Revisions, 'addView'>
   readonly publicNames: PublicNames

@@ -25,8 +25,7 @@ export interface RunningCatalog
     Omit<AppAdministration, 'probe'>,
     Pick<AppIndex, 'bindsIn'> {}
 
-/** What the catalog needs. */
-export interface CatalogNeeds extends AppIndexNeeds {
+interface CatalogNeeds extends AppIndexNeeds {
   readonly revisions: Revisions
   readonly plugins: readonly Pick<LoadedPlugin, 'plugin'>[]
   /** The names of the certificate that a host gets. */

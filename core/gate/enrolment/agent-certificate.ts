@@ -27,14 +27,23 @@ export function readAgentCertificate(
   clusterName: string,
   issuerOf: (certificate: X509Certificate) => string | null,
 ): AgentCertificate | null {
+  const found = readCertificate(certificate, `URI:mezite://${clusterName}/agent/`, issuerOf)
+  const notAfter = Date.parse(certificate?.validTo ?? '')
+  if (!certificate || !found || !isHostname(found.name) || !Number.isFinite(notAfter)) return null
+  const serial = certificate.serialNumber.toLowerCase()
+  return { hostname: found.name, serial, notAfter, authority: found.authority }
+}
+
+/** The name behind `prefix` in a certificate, and the id of the key that signed it. Null: it has none, or nobody signed it. */
+export function readCertificate(
+  certificate: X509Certificate | undefined,
+  prefix: string,
+  issuerOf: (certificate: X509Certificate) => string | null,
+): { readonly name: string; readonly authority: string } | null {
   // The signature first: Node.js throws for alternative names that a stranger has malformed.
   const authority = certificate ? issuerOf(certificate) : null
-  if (!certificate || authority === null) return null
-  const prefix = `URI:mezite://${clusterName}/agent/`
-  const name = certificate.subjectAltName
-  if (!name?.startsWith(prefix)) return null
-  const hostname = name.slice(prefix.length)
-  const notAfter = Date.parse(certificate.validTo)
-  if (!isHostname(hostname) || !Number.isFinite(notAfter)) return null
-  return { hostname, serial: certificate.serialNumber.toLowerCase(), notAfter, authority }
+  const name = authority === null ? undefined : certificate?.subjectAltName
+  return authority !== null && name?.startsWith(prefix)
+    ? { name: name.slice(prefix.length), authority }
+    : null
 }

@@ -5,7 +5,7 @@ import { problemFor } from '../../api/reasons.ts'
 import type { Revisions } from '../../api/revisions.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isHostname } from '../../wire/tunnel-protocol.ts'
-import type { AgentTables } from './agent-tables.ts'
+import type { AgentTable, AgentTables } from './agent-tables.ts'
 import { type JoinTokens, tokenRefused } from './join-tokens.ts'
 
 /** Issues the certificates of agents. All methods throw `Problem` when they refuse the agent. */
@@ -46,6 +46,18 @@ export function createEnrolment(options: {
       throw problemFor('csr_invalid', 'The certificate request is not valid.')
     }
   }
+
+  /** `serial`: only while this is its newest certificate. */
+  const update = (hostname: string, set: Partial<AgentTable>, serial?: string): Promise<void> =>
+    revisions.write(async (trx, change) => {
+      const row = trx
+        .withTables<AgentTables>()
+        .updateTable('agents')
+        .set(set)
+        .where('hostname', '=', hostname)
+      await (serial === undefined ? row : row.where('cert_serial', '=', serial)).execute()
+      change.touch('agent', hostname)
+    })
 
   return {
     join({ token, csr, hostname, clientIp }) {
@@ -139,27 +151,8 @@ export function createEnrolment(options: {
         return issued
       })
     },
-    confirm: (hostname, serial) =>
-      revisions.write(async (trx, change) => {
-        await trx
-          .withTables<AgentTables>()
-          .updateTable('agents')
-          .set({ previous_serial: null })
-          .where('hostname', '=', hostname)
-          .where('cert_serial', '=', serial)
-          .execute()
-        change.touch('agent', hostname)
-      }),
-    learnt: (hostname, pins) =>
-      revisions.write(async (trx, change) => {
-        await trx
-          .withTables<AgentTables>()
-          .updateTable('agents')
-          .set({ hub_ca_pins: pins.join(',') })
-          .where('hostname', '=', hostname)
-          .execute()
-        change.touch('agent', hostname)
-      }),
+    confirm: (hostname, serial) => update(hostname, { previous_serial: null }, serial),
+    learnt: (hostname, pins) => update(hostname, { hub_ca_pins: pins.join(',') }),
   }
 }
 

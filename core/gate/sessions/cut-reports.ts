@@ -33,8 +33,7 @@ const WAIT_MS = 2_000
 /** After a change that can end access, every change is reported for a while: callers may wait for the newest number. */
 const WATCHED_MS = 3_000
 
-/** What reports of cut streams need. */
-export interface CutReportsNeeds {
+interface CutReportsNeeds {
   readonly db: Database
   readonly revisions: Pick<RunningRevisions, 'onApplied' | 'applied'>
   readonly sessions: Pick<RunningSessions, 'byId' | 'live'>

@@ -47,8 +47,7 @@ export interface RunningSessions extends Sessions {
   purge(): Promise<void>
 }
 
-/** What sessions need. */
-export interface SessionsNeeds {
+interface SessionsNeeds {
   readonly db: Database
   readonly revisions: RunningRevisions
   readonly accounts: Accounts

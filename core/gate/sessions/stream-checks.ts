@@ -8,8 +8,7 @@ const RECHECK_MS = 1_000
 /** Minimum time between two checks for expired sessions, however many expire. */
 const LEAST_WAIT_MS = 20
 
-/** What checks of live streams need. */
-export interface ChecksNeeds {
+interface ChecksNeeds {
   readonly revisions: Pick<Revisions, 'onApplied' | 'revision'>
   readonly clock: Clock
   readonly log: Log

@@ -29,8 +29,7 @@ export interface Accounts {
   holdersIn(trx: Transaction, names: Iterable<string>): Promise<ReadonlyMap<string, string | null>>
 }
 
-/** What accounts are found in. */
-export interface AccountsNeeds {
+interface AccountsNeeds {
   readonly users: Pick<Users, 'byName' | 'rolesOf'>
   readonly callers: { bots(): readonly Bots[] }
 }

@@ -22,8 +22,7 @@ import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-i
 /** Users, and the changes that administrators make. */
 export interface RunningUsers extends Users, UserAdministration {}
 
-/** What the users need. */
-export interface UsersNeeds {
+interface UsersNeeds {
   readonly revisions: RunningRevisions
   readonly grants: { release(release: NameRelease): Promise<void> }
   readonly kernel: Pick<Kernel<HubHooks>, 'calls'>

@@ -1,8 +1,8 @@
 import { cpSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { emptyDatabaseVersion, modulesFolder } from '../../state/database/empty-database.ts'
 
 /**
  * Puts an empty embedded database into a data folder that has none: a hub opens it in half a second, whereas creating
@@ -25,12 +25,8 @@ let made: Promise<string> | undefined
 /** Folder of an empty database, which must not be opened: it is created once for each version of PGlite. */
 export function emptyDatabase(): Promise<string> {
   made ??= (async () => {
-    const main = createRequire(import.meta.url).resolve('@electric-sql/pglite')
-    const [modules = ''] = main.split(/(?<=node_modules)[\\/]@electric-sql/)
-    const manifest = await readFile(join(modules, '@electric-sql/pglite/package.json'), 'utf8')
-    const { version } = JSON.parse(manifest) as { version: string }
-    const cache = join(modules, '.cache', 'mezite')
-    const seed = join(cache, `database-${version}`)
+    const cache = join(modulesFolder(), '.cache', 'mezite')
+    const seed = join(cache, `database-${emptyDatabaseVersion()}`)
     const known = await readFile(join(seed, 'PG_VERSION')).catch(() => null)
     if (known !== null) return seed
     await mkdir(cache, { recursive: true })

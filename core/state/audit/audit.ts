@@ -34,8 +34,7 @@ export interface RunningAudit extends Audit {
   close(): Promise<void>
 }
 
-/** What the audit needs. */
-export interface AuditNeeds {
+interface AuditNeeds {
   readonly clusterName: string
   /** Counts each event. */
   readonly counts: { event(input: AuditInput): void }

@@ -79,8 +79,10 @@ export function packedEmptyDatabase(): string | null {
 
 const fileName = (): string => `empty-database-${emptyDatabaseVersion()}.zst`
 
+/** The folder of packages that has PGlite. */
+export const modulesFolder = (): string =>
+  require.resolve('@electric-sql/pglite').split(/(?<=node_modules)[\\/]@electric-sql/)[0]!
+
 /** The version of PGlite that opens it. */
-export function emptyDatabaseVersion(): string {
-  const [modules = ''] = require.resolve('@electric-sql/pglite').split(/(?<=node_modules)[\\/]@electric-sql/)
-  return (require(join(modules, '@electric-sql/pglite/package.json')) as { version: string }).version
-}
+export const emptyDatabaseVersion = (): string =>
+  (require(join(modulesFolder(), '@electric-sql/pglite/package.json')) as { version: string }).version

@@ -47,33 +47,28 @@ export function createPostgresSession(url: string, longestMs?: number): Postgres
     const { createPostgresPool, postgresLimits } = await import('./postgres-pool.ts')
     return createPostgresPool(url, { ...postgresLimits, ...(patience || {}), connections: 1 }, silent)
   }
+  const use = async <T>(body: (run: Run) => Promise<T>): Promise<T> => {
+    const client = await (await pool()).connect()
+    try {
+      const result = await body(async (text, parameters) => (await client.query(text, [...parameters])).rows)
+      client.release()
+      return result
+    } catch (error) {
+      // Not reused: what state its transaction is in is unknown.
+      ;(client.release as (destroy?: boolean) => void)(true)
+      throw error
+    }
+  }
   let database: Database | undefined
   return {
-    async transaction(body) {
-      const client = await (await pool()).connect()
-      const run: Run = async (text, parameters) => (await client.query(text, [...parameters])).rows
-      try {
+    transaction: (body) =>
+      use(async (run) => {
         await run('BEGIN', [])
         const result = await body(run)
         await run('COMMIT', [])
-        client.release()
         return result
-      } catch (error) {
-        // Not reused: what state its transaction is in is unknown.
-        ;(client.release as (destroy?: boolean) => void)(true)
-        throw error
-      }
-    },
-    async statement(text) {
-      const client = await (await pool()).connect()
-      try {
-        await client.query(text, [])
-        client.release()
-      } catch (error) {
-        ;(client.release as (destroy?: boolean) => void)(true)
-        throw error
-      }
-    },
+      }),
+    statement: (text) => use(async (run) => void (await run(text, []))),
     get database() {
       if (database) return database
       // A thread that only runs statements starts without it, and takes 10 MB less.

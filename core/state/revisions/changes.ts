@@ -9,7 +9,6 @@ import { assignRevision, hasRevision, logChange, type Revision } from './change-
 import { committed } from './commit.ts'
 import type { OpeningOptions } from './openings.ts'
 
-/** What changes need. */
 export interface ChangesNeeds {
   readonly store: Pick<OpenDatabase, 'db' | 'dialect'>
   readonly audit: Pick<Audit, 'recordIn'> & { committed(trx: Transaction): void }

@@ -48,8 +48,7 @@ export interface RunningRevisions extends Revisions {
   readonly applied: number
 }
 
-/** What the revisions need. */
-export interface RevisionsNeeds extends ChangesNeeds {
+interface RevisionsNeeds extends ChangesNeeds {
   readonly store: OpenDatabase
   readonly registry: { readonly olderHubs: boolean }
   readonly clock: Clock

@@ -43,8 +43,7 @@ const BROWSER = problemFor('origin_refused')
 /** The same as for a path that does not exist. */
 const STRANGER = problemFor('not_found')
 
-/** What the paths of transports need. */
-export interface PathsNeeds {
+interface PathsNeeds {
   readonly carriers: {
     admits(
       opening: CarrierOpening,

@@ -39,6 +39,8 @@ export interface GroupMember {
   readonly stopped: Promise<void>
 }
 
+type Of<Kind> = Extract<ToMember, { kind: Kind }>
+
 /**
  * Joins the group of the process that started this one, and waits for its sockets. A process whose parent has ended exits
  * at once: nobody would replace or stop it.
@@ -66,43 +68,30 @@ export async function joinGroup(index: number, log: Log): Promise<GroupMember> {
     if (release) releases.set(slot, release)
     send({ kind: 'accepting', slot })
   }
-  const respond = async ({ call, topic, query }: Extract<ToMember, { kind: 'question' }>): Promise<void> => {
-    const answer = await Promise.resolve(responders.get(topic)?.(query)).catch(() => null)
-    send({ kind: 'answer', call, answer: answer ?? null })
+  const on: { [Kind in ToMember['kind']]: (message: Of<Kind>, handle?: Handle) => unknown } = {
+    socket: ({ key }, handle) => handle && sockets.set(key, handle),
+    start: (message) => started.resolve(message.port),
+    accept: ({ slot }, handle) => handle && accept(slot, handle),
+    release({ slot }) {
+      releases.get(slot)?.()
+      releases.delete(slot)
+    },
+    siblings(message) {
+      siblings = new Set(message.ids)
+    },
+    // A connection that has ended on its way arrives without its socket.
+    connection: ({ head }, handle) => handle && take?.(attach(handle, Buffer.from(head, 'base64'))),
+    async question({ call, topic, query }) {
+      const answer = await Promise.resolve(responders.get(topic)?.(query)).catch(() => null)
+      send({ kind: 'answer', call, answer: answer ?? null })
+    },
+    answers: ({ call, answers }) => calls.get(call)?.(answers),
+    stop({ alone }) {
+      replaced = alone
+      stop.resolve()
+    },
   }
-  const receive = (message: ToMember, handle?: Handle): void => {
-    switch (message.kind) {
-      case 'socket':
-        if (handle) sockets.set(message.key, handle)
-        break
-      case 'start':
-        started.resolve(message.port)
-        break
-      case 'accept':
-        if (handle) void accept(message.slot, handle)
-        break
-      case 'release':
-        releases.get(message.slot)?.()
-        releases.delete(message.slot)
-        break
-      case 'siblings':
-        siblings = new Set(message.ids)
-        break
-      case 'connection':
-        // A connection that has ended on its way arrives without its socket.
-        if (handle) take?.(attach(handle, Buffer.from(message.head, 'base64')))
-        break
-      case 'question':
-        void respond(message)
-        break
-      case 'answers':
-        calls.get(message.call)?.(message.answers)
-        break
-      case 'stop':
-        replaced = message.alone
-        stop.resolve()
-    }
-  }
+  const receive = (message: ToMember, handle?: Handle) => on[message.kind](message as never, handle)
   process.on('message', (message, handle) => receive(message as ToMember, handle as Handle | undefined))
   const end = (): never => {
     log.error('the parent process has ended; ending too')

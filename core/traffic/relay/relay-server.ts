@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import {
   constants,
@@ -13,6 +12,7 @@ import type { DialTarget } from '../../api/agent-hooks.ts'
 import type { Authorities } from '../../api/certificate-authorities.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Pipe } from '../../api/tunnel.ts'
+import { readCertificate } from '../../gate/enrolment/agent-certificate.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { isMezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -138,10 +138,11 @@ export function createRelayServer(options: {
         agentCertificate: 'required',
         failed: (error) => log.debug({ hub: via, error: messageOf(error) }, 'TLS with another hub failed'),
         secured(socket) {
-          const hub = readHubCertificate(socket.getPeerX509Certificate(), clusterName, (shown) =>
+          const prefix = `URI:mezite://${clusterName}/hub/`
+          const hub = readCertificate(socket.getPeerX509Certificate(), prefix, (shown) =>
             authorities.issuerOf('hub-ca', shown),
           )
-          if (!socket.authorized || hub === null || hub.id !== via || closed) {
+          if (!socket.authorized || hub === null || hub.name !== via || closed) {
             log.warn(
               { hub: via },
               'a connection of another hub was refused: its certificate is not that of the hub',
@@ -185,30 +186,6 @@ function refuse(stream: ServerHttp2Stream, status: number, reason: string, detai
     },
     { endStream: true },
   )
-}
-
-/** Which hub a certificate belongs to. */
-interface HubCertificate {
-  readonly id: string
-  /** Id of the key of the hub CA that signed it. */
-  readonly authority: string
-}
-
-/**
- * Reads the hub's id from a certificate that TLS has verified for a client. Null: it belongs to no hub of this cluster.
- * `issuerOf` verifies its signature by the hub CA.
- */
-function readHubCertificate(
-  certificate: X509Certificate | undefined,
-  clusterName: string,
-  issuerOf: (certificate: X509Certificate) => string | null,
-): HubCertificate | null {
-  // The signature first: Node.js throws for alternative names that a stranger has malformed.
-  const authority = certificate ? issuerOf(certificate) : null
-  if (!certificate || authority === null) return null
-  const prefix = `URI:mezite://${clusterName}/hub/`
-  const name = certificate.subjectAltName
-  return name?.startsWith(prefix) ? { id: name.slice(prefix.length), authority } : null
 }
 
 /**

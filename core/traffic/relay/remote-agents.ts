@@ -3,8 +3,8 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { Registry } from '../../state/hubs/live-hubs.ts'
 import { RelayedLink, type ReportedLink } from '../tunnel/relayed-link.ts'
+import { ReturningAgents } from '../tunnel/returning-agents.ts'
 import type { AppFault } from '../tunnel/serving-links.ts'
-import { awaitReturns } from './agent-returns.ts'
 import { connectPeer, type PeerConnection, type PeerEvents, type PeerOptions } from './peer-connection.ts'
 
 const FIRST_RETRY_MS = 200
@@ -58,7 +58,7 @@ export function createRemoteAgents(
 ): RemoteAgents {
   const { registry, instanceId, changed, log } = options
   const peers = new Map<string, Peer>()
-  const returns = awaitReturns()
+  const returns = new ReturningAgents()
   const { up, down, drop } = linksOf(peers, returns, changed)
   const stopping = new AbortController()
 
@@ -176,7 +176,7 @@ export function createRemoteAgents(
 
   return {
     ...reports(peers),
-    returned: returns.of,
+    returned: (hostnames) => returns.of(hostnames),
     recheck() {
       for (const peer of peers.values()) {
         for (const connection of connectionsOf(peer)) if (!isTrusted(connection)) connection.destroy()
@@ -197,7 +197,7 @@ export function createRemoteAgents(
 /** What becomes of the links of the other hubs; `changed` as for `createRemoteAgents`. */
 function linksOf(
   peers: ReadonlyMap<string, Peer>,
-  returns: ReturnType<typeof awaitReturns>,
+  returns: ReturningAgents,
   changed: (hostname: string, connected: boolean) => void,
 ) {
   /** Versions and transports of thousands of agents are few. */
@@ -218,7 +218,7 @@ function linksOf(
     if (before) before.retired = true
     const link = { hostname, version: word(version), transport: word(transport), since }
     peer.links.set(hostname, new RelayedLink(to, link))
-    returns.back(hostname)
+    returns.returned(hostname)
     if (news) changed(hostname, true)
   }
 
@@ -227,7 +227,7 @@ function linksOf(
     link.retired = true
     peer.links.delete(hostname)
     if (isKnown(hostname)) return
-    returns.lost(hostname)
+    returns.expect(hostname)
     changed(hostname, false)
   }
 
@@ -237,7 +237,7 @@ function linksOf(
     for (const link of links) {
       link.retired = true
       if (isKnown(link.hostname)) continue
-      if (broken) returns.lost(link.hostname)
+      if (broken) returns.expect(link.hostname)
       changed(link.hostname, false)
     }
   }

@@ -29,7 +29,6 @@ const byLoad = (a: ServingLink, b: ServingLink): number =>
   a.load - b.load ||
   a.turn - b.turn
 
-/** What the choice of an agent needs. */
 export interface SelectorNeeds {
   readonly audit: Pick<Audit, 'record'>
   readonly config: { readonly tunnel: { readonly streams_per_agent: number } }

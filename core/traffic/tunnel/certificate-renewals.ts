@@ -11,7 +11,6 @@ import type { LiveLink } from './link.ts'
 /** Limits the renewals of one agent. Each is a change that all hubs read and that invalidates all cached decisions. */
 const RENEWALS_PER_MINUTE = 10
 
-/** What renewals need. */
 export interface RenewalsNeeds {
   readonly authorities: Pick<Authorities, 'bundle'>
   readonly enrolment: Pick<Enrolment, 'renew' | 'confirm'>

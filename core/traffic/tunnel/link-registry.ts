@@ -13,6 +13,7 @@ import type { Registry } from '../../state/hubs/live-hubs.ts'
 import type { Agents } from './agents.ts'
 import { createCertificateRenewals, type RenewalsNeeds } from './certificate-renewals.ts'
 import type { LiveLink } from './link.ts'
+import { ReturningAgents } from './returning-agents.ts'
 import type { RotationProgress } from './rotation-progress.ts'
 
 /** How long an agent may take to replace its links to all hubs. */
@@ -38,7 +39,6 @@ export interface LiveLinks {
   readonly receive: (link: LiveLink, message: Readonly<Record<string, unknown>>) => void
 }
 
-/** What the links need. */
 export interface LinksNeeds extends RenewalsNeeds {
   readonly audit: Pick<Audit, 'record'>
   readonly authorities: Authorities
@@ -135,11 +135,8 @@ export function createLinkRegistry(
 
   /** The streams of a broken link are reset before the link itself reports that it is down. */
   function returned(hostnames: readonly string[]): Promise<boolean> {
-    const expected = hostnames.flatMap(
-      (hostname) =>
-        (live.get(hostname)?.broken ? returning.expect(hostname) : returning.waitFor(hostname)) ?? [],
-    )
-    return Promise.any(expected).catch(() => false)
+    for (const hostname of hostnames) if (live.get(hostname)?.broken) returning.expect(hostname)
+    return returning.of(hostnames)
   }
 
   /** An agent may send anything: a message that cannot be handled must close its own link and nothing else. */
@@ -222,35 +219,3 @@ const event = (type: `agent.${'connected' | 'disconnected' | 'rejected'}`, link:
   clientIp: link.clientIp,
   fields: { agent: link.hostname, transport: link.transport },
 })
-
-/** How long requests wait for an agent whose connection broke. It usually dials again within a second. */
-const RETURN_MS = 3_000
-
-/** Agents whose connection has just broken: resolved when they return, rejected when they do not. */
-class ReturningAgents {
-  readonly #lost = new Map<string, PromiseWithResolvers<true>>()
-
-  /** The connection of the agent broke. */
-  expect(hostname: string): Promise<true> {
-    const known = this.#lost.get(hostname)
-    if (known) return known.promise
-    const back = Promise.withResolvers<true>()
-    back.promise.catch(() => {})
-    this.#lost.set(hostname, back)
-    setTimeout(() => {
-      back.reject(new Error('not back in time'))
-      if (this.#lost.get(hostname) === back) this.#lost.delete(hostname)
-    }, RETURN_MS).unref()
-    return back.promise
-  }
-
-  /** Undefined: the agent is not expected. */
-  waitFor(hostname: string): Promise<true> | undefined {
-    return this.#lost.get(hostname)?.promise
-  }
-
-  returned(hostname: string): void {
-    this.#lost.get(hostname)?.resolve(true)
-    this.#lost.delete(hostname)
-  }
-}

@@ -20,7 +20,6 @@ export interface RotationProgress {
 const PIN = /^sha256:[0-9a-f]{64}$/
 const MOST_PINS = 8
 
-/** What the progress of rotations needs. */
 export interface RotationNeeds {
   readonly authorities: Pick<Authorities, 'bundle' | 'keys'>
   readonly enrolment: Enrolment

@@ -40,7 +40,6 @@ export interface RunningTunnel extends Tunnel {
   close(): void
 }
 
-/** What the tunnel needs. */
 export interface TunnelNeeds extends AcceptorNeeds, LinksNeeds, RotationNeeds, SelectorNeeds {
   readonly enrolment: Enrolment
   readonly authorities: Authorities

@@ -2,6 +2,7 @@ import { connectorOf } from '../../api/app.ts'
 import { safePath } from '../../api/local-path.ts'
 import { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
+import type { Session } from '../../api/sessions.ts'
 import type { LoginState, SignInDesk } from '../../api/sign-in.ts'
 import { appsDomainOf, type PublicNames } from '../../api/web-routes.ts'
 import { DEFAULT_TTL_MS, roleLimits } from '../../base/limits/role-limits.ts'
@@ -43,6 +44,14 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
         throw notKept()
       }
     }
+  }
+
+  function record(
+    { id: sessionId, user, clientIp, connector }: Session,
+    { method, ...of }: { roles: readonly string[]; method: string; requestId: string },
+  ): void {
+    const fields = { connector, method }
+    audit.record({ type: 'user.login', success: true, user, clientIp, sessionId, ...of, fields })
   }
 
   return {
@@ -95,16 +104,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
         log.warn({ request_id: request.id, connector, cause: messageOf(error) }, 'a sign-in was undone')
         throw error instanceof Problem ? error : notKept()
       }
-      audit.record({
-        type: 'user.login',
-        success: true,
-        user: user.name,
-        roles,
-        clientIp: request.clientIp,
-        sessionId: session.id,
-        requestId: request.id,
-        fields: { connector, method },
-      })
+      record(session, { roles, method, requestId: request.id })
       request.attemptSucceeded?.()
       setHubCookie(reply, token, Math.floor((expires - clock.now()) / 1_000))
       return reply.redirect(
@@ -139,16 +139,7 @@ export function createDesk(deps: SignInDeps): Omit<SignInDesk, 'next' | 'meet' |
         idleMs,
       })
       await adopt(allowing, session)
-      audit.record({
-        type: 'user.login',
-        success: true,
-        user: session.user,
-        roles,
-        clientIp,
-        sessionId: session.id,
-        requestId,
-        fields: { connector: session.connector, method: program },
-      })
+      record(session, { roles, method: program, requestId })
       return { session, token, roles }
     },
   }

@@ -170,14 +170,6 @@ function conditionsOf({ headers }: FastifyRequest): Readonly<Record<string, stri
 
 function thingOf({ url, routeOptions }: FastifyRequest, key: string): AskedCall['thing'] {
   const at = (routeOptions.url ?? '').split('/').findIndex((part) => part.startsWith(':'))
-  const [path = ''] = url.split('?', 1)
-  return at === -1
-    ? null
-    : {
-        path: path
-          .split('/')
-          .slice(0, at + 1)
-          .join('/'),
-        key,
-      }
+  const parts = url.split('?', 1)[0]?.split('/') ?? []
+  return at === -1 ? null : { path: parts.slice(0, at + 1).join('/'), key }
 }

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ChangeHold } from '../../api/change-holds.ts'
 import type { Bot, CredentialRequest } from '../../api/credentials.ts'
+import type { Problem } from '../../api/problem.ts'
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
@@ -74,9 +75,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       request.identifyAgain = async () => operator
       return
     }
-    if (arrival === null) {
-      throw problemFor('misdirected_request')
-    }
+    if (arrival === null) throw problemFor('misdirected_request')
     if ('made' in arrival) return enterMade(request, arrival, options)
     const { info, origin } = arrival
     const { headers, method, url } = request
@@ -116,10 +115,7 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
       // Reject before reading the body: unknown routes have no rate limit for the bytes that would be held.
       if (request.is404) throw nothingHere(request, reply, routes)
       const key = `${request.routeOptions.url ?? '*'} ${address}${person ? ` ${person.user}` : ''}`
-      if (!rates.take(key, limits.callsPerMinute[rate])) {
-        reply.header('retry-after', '10')
-        throw problemFor('too_many_requests', 'Too many calls from this address. Wait a moment.')
-      }
+      if (!rates.take(key, limits.callsPerMinute[rate])) throw tooMany(reply, 'calls')
       // Failures and attempts under way count. A token that was given out for a valid code proves its caller.
       if (rate === 'tokens') reply.raw.once('finish', () => reply.statusCode < 400 && rates.give(key))
       request.attemptSucceeded = () => {
@@ -165,21 +161,15 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     }
     demandFresh()
     const guesses = `guesses ${address}`
-    if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens)) {
-      reply.header('retry-after', '10')
-      const detail = 'Too many calls with unknown tokens from this address. Wait a moment.'
-      throw problemFor('too_many_requests', detail)
-    }
+    if (bearer !== undefined && !rates.has(guesses, limits.callsPerMinute.tokens))
+      throw tooMany(reply, 'calls with unknown tokens')
     const entering = credentials && access !== 'page'
     if (entering) enter()
     const subject = known ? await known().finally(() => entering && underWay.give(address)) : null
     if (subject === null && bearer !== undefined) rates.take(guesses, limits.callsPerMinute.tokens)
     // Pages whose sign-in has ended ask as well, so strangers have the limit of pages, on all of these routes together.
-    else if (subject === null && !rates.take(`strangers ${address}`, limits.callsPerMinute.pages)) {
-      reply.header('retry-after', '10')
-      const detail = 'Too many calls from this address. Wait a moment.'
-      throw problemFor('too_many_requests', detail)
-    }
+    else if (subject === null && !rates.take(`strangers ${address}`, limits.callsPerMinute.pages))
+      throw tooMany(reply, 'calls')
     if (subject === null && access === 'page' && isSafe(method)) return reply.redirect(signInUrl(url), 303)
     // A refusal is recorded with the caller.
     if (subject !== null) request.subject = subject
@@ -203,6 +193,11 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): readon
     return askHolds(request, reply, arrivalOf(request), options)
   })
   return routes
+}
+
+function tooMany(reply: FastifyReply, what: string): Problem {
+  reply.header('retry-after', '10')
+  return problemFor('too_many_requests', `Too many ${what} from this address. Wait a moment.`)
 }
 
 /** What an entry of `credentials` may read of a call. */
