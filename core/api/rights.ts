@@ -64,6 +64,8 @@ export interface AdminRights {
   covers(subject: Pick<Subject, 'user' | 'roles'>, roles: Iterable<string>): boolean
   /** Whether there is such a role: it has a document, or is one of `admin` and `access`, which have none. */
   roleExists(role: string): boolean
+  /** The rights that the routes and dashboard parts of this hub need. */
+  declared(): ReadonlySet<AdminRight>
 }
 
 /** Decides who may administer what. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { formatAddress } from '../api/address.ts'
 import { changeHolds } from '../api/change-holds.ts'
 import { confirmations } from '../api/confirmations.ts'
+import { dashboardParts } from '../api/dashboard.ts'
 import { type DiagnosticsRoute, diagnosticsRoutes } from '../api/diagnostics.ts'
 import { protocols } from '../api/protocol.ts'
 import { sessionLimits } from '../api/session-limits.ts'
@@ -67,6 +68,8 @@ export const doors = {
           pathOf: (session) => kernel.service(confirmations)?.pathOf(session) ?? null,
         },
         holds: kernel.slot(changeHolds),
+        declare: (rights) =>
+          rooms.adminRights.declare([...rights, ...kernel.slot(dashboardParts).map(({ right }) => right)]),
         hsts: () => !certificates.development,
         version: rooms.hubVersion,
         signInUrl: (path) => {

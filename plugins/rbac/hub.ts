@@ -55,7 +55,7 @@ export default defineHubPlugin({
   provides: { adminRoles, dashboardParts, sessionLimits, migrations, requirements, webRoutes },
   reasons,
   setup({ config, use, tap, provide, clock, log }) {
-    const resource = defineRoles(use.roleRules)
+    const resource = defineRoles(use.roleRules, use.adminRights.declared)
     const roles = resource.open({ revisions: use.revisions, log, clock })
     provide.migrations(rbacMigrations)
     for (const kind of roleRequirements) provide.requirements(kind)

@@ -1,11 +1,13 @@
-import { type Actor, defineResource, type Problem } from '@mezite/core'
+import { type Actor, type AdminRights, defineResource, type Problem } from '@mezite/core'
 import type { Collection } from '@mezite/core/administration'
 import { changedRights, namesRoles, rightsIn } from './admin-rules.ts'
+import { requireKnownRights } from './known-rights.ts'
 import { problemFor } from './reasons.ts'
 import {
   BUILT_IN_ROLES,
   type RoleDocument,
   type RoleRule,
+  type RoleSpec,
   readRole,
   refuseBuiltIn,
   roleSpec,
@@ -22,8 +24,11 @@ export interface RoleRow {
 
 export type Roles = Collection<CompiledRole, RoleRow, RoleDocument>
 
-/** Roles with a document, and the rules that plugins add to it. The built-in roles have none. */
-export const defineRoles = (rules: readonly RoleRule[] = []) => {
+/**
+ * Roles with a document, and the rules that plugins add to it. The built-in roles have none. `declared`: the rights that a new rule can be
+ * about; absent: all.
+ */
+export const defineRoles = (rules: readonly RoleRule[] = [], declared?: AdminRights['declared']) => {
   let items: ReadonlyMap<string, CompiledRole> = new Map()
   /** An unreadable role denies everything, so that whoever changes it needs every right. */
   const rightsOf = (row: RoleRow | undefined) => {
@@ -37,6 +42,14 @@ export const defineRoles = (rules: readonly RoleRule[] = []) => {
   /** What people with a role that they may now ask for can then do by other roles, which say `{{user.roles}}`. */
   const widened = () =>
     [...items.values()].flatMap(({ rights: { allow, deny } }) => [...allow, ...deny].filter(namesRoles))
+  /** What is left of an unreadable role is not known. */
+  const specOf = (row: RoleRow | undefined): RoleSpec => {
+    try {
+      return row === undefined ? {} : readRole(JSON.parse(row.document), { name: row.name, rules }).spec
+    } catch {
+      return {}
+    }
+  }
   function requireRights(by: Actor, old: RoleRow | undefined, next: RoleRow | undefined): undefined {
     const [before, after] = [rightsOf(old), rightsOf(next)]
     if (before === null || after === null) return void by.mayGive?.({ roles: ['admin'] })
@@ -79,6 +92,7 @@ export const defineRoles = (rules: readonly RoleRule[] = []) => {
         row: (role, _old, updated) => ({ name: role.metadata.name, document: JSON.stringify(role), updated }),
         async within(change) {
           requireRights(change.by, change.old, change.row)
+          if (declared) requireKnownRights(specOf(change.row), specOf(change.old), declared())
           await keepVersion(change)
           return undefined
         },

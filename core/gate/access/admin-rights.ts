@@ -20,6 +20,7 @@ export type Reach = 'all' | 'some' | 'none'
 /** The rights of administrators, as the gate asks for them. */
 export interface RunningAdminRights extends AdminRights {
   reach(holder: Holder, right: AdminRight): Reach
+  declare(rights: Iterable<AdminRight>): void
   /** The role by which the holder has a right, for a thing with these labels or for some thing; null: none. */
   roleFor(holder: Holder, right: AdminRight, labels?: RowLabels): string | null
   /**
@@ -51,6 +52,7 @@ export function createAdminRights({
 }: {
   readonly kernel: Pick<Kernel<HubHooks>, 'service'>
 }): RunningAdminRights {
+  const declared = new Set<AdminRight>()
   function rulesOf(role: string): AdminRules {
     if (role === ADMIN) return FULL
     const rules = kernel.service(adminRoles)?.rulesOf(role)
@@ -93,6 +95,8 @@ export function createAdminRights({
 
   return {
     reach,
+    declare: (rights) => [...rights].forEach((right) => void declared.add(right)),
+    declared: () => declared,
     roleFor(holder, right, labels) {
       if (holder.roles.includes(ADMIN)) return ADMIN
       const fits = (rule: AdminRule) =>

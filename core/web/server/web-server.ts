@@ -6,7 +6,7 @@ import type { Audit } from '../../api/audit.ts'
 import { pagePolicy } from '../../api/page-policy.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
-import { isAdminRight } from '../../api/rights.ts'
+import { type AdminRight, isAdminRight } from '../../api/rights.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { defaultLimits } from '../../base/limits/limits.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
@@ -35,6 +35,8 @@ export interface WebServerOptions
     'botOf' | 'callers' | 'confirmation' | 'holds' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
   > {
   /** Absent: the role `admin` alone has rights. */
+  /** Gets the rights that the routes need, once all are there. */
+  readonly declare?: (rights: Iterable<AdminRight>) => void
   readonly adminRights?: NonNullable<GuardOptions['rights']>
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
@@ -121,6 +123,7 @@ export function createWebServer(options: WebServerOptions): Web {
     async start() {
       await app.ready()
       const rights = new Set(routes.map(({ access }) => access).filter(isAdminRight))
+      options.declare?.(rights)
       const changing = [...rights].filter((right) => !isReading(right))
       for (const hold of options.holds ?? []) hold.opened(calls, changing)
     },
