@@ -143,4 +143,11 @@ t.test('several are approved for less time, but none for more than it asks for',
   t.match(await outcome(page).textContent(), 'Genehmigt: 2')
   const minutes = async (id: string) => Math.round((Date.parse((await stored(id)).until) - before) / 60_000)
   t.strictSame([await minutes(long), await minutes(short)], [60, 15])
+
+  await page.goto(list)
+  const open = page.locator('section.card', { has: page.getByRole('heading', { name: 'Jetzt offen' }) })
+  const order = await open
+    .locator('a')
+    .evaluateAll((all) => all.map((one) => (one as unknown as { href: string }).href.split('/').at(-1)))
+  t.ok(order.indexOf(short) >= 0 && order.indexOf(short) < order.indexOf(long), 'what ends soon is first')
 })

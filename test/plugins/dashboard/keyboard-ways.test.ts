@@ -50,6 +50,20 @@ t.test('a whole request: found, asked for, approved, and the application opens',
     /heading "Request access to Grafana" \[level=1\][\s\S]*combobox "How long"[\s\S]*textbox "Reason"[\s\S]*button "Request access"/,
     'the form in its order',
   )
+  for (const [width, height] of [
+    [1280, 800],
+    [390, 844],
+  ] as const) {
+    await page.setViewportSize({ width, height })
+    const [long, wide] = await page.evaluate<[number, number]>(
+      '[document.documentElement.scrollHeight, document.documentElement.scrollWidth]',
+    )
+    t.ok(
+      long <= height && wide <= width,
+      `the form fits on one screen of ${width} × ${height}: ${wide} × ${long}`,
+    )
+  }
+  await page.setViewportSize({ width: 1280, height: 800 })
   await tabTo(page, /^How long$/)
   await page.keyboard.press('End')
   await tabTo(page, /^Request access$/)

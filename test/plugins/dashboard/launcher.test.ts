@@ -224,3 +224,53 @@ t.test('favourites are first in their own order, groups fold, and Enter opens th
   await openPage(page, `${hub.url}/`)
   await page.evaluate('localStorage.clear()')
 })
+
+t.test('many applications that a person can ask for are folded, and unfolded with a key', async (t) => {
+  const { page } = await openTab(t)
+  await page.setViewportSize({ width: 390, height: 844 })
+  const askable = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      ...{
+        name: `app-${at}`,
+        display_name: `App ${at}`,
+        description: null,
+        labels: {},
+        group: null,
+        icon: null,
+      },
+      ...{
+        url: null,
+        state: 'ready',
+        requirements: [],
+        request_path: `/web/access-requests/new?app=app-${at}`,
+      },
+    }))
+  const show = async (count: number) => {
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+    const [own, ...asked] = askable(count + 1)
+    const rows = [{ ...own, name: 'own', display_name: 'Own', request_path: null }, ...asked]
+    await page.route('**/v1/webapi/me/apps**', (route) => route.fulfill({ json: rows }))
+    await page.goto(`${hub.url}/`)
+    await page.getByRole('region', { name: 'You can ask for these' }).waitFor()
+  }
+  const fold = page.getByRole('button', { name: /^You can ask for these/ })
+  const links = page.getByRole('link', { name: /^Ask for access to App/ })
+  await show(12)
+  t.equal(await links.count(), 12, 'a few are shown')
+  await show(370)
+  t.equal(await fold.getAttribute('aria-expanded'), 'false')
+  t.match(await fold.textContent(), /370/, 'how many there are')
+  t.equal(await links.count(), 0)
+  t.ok(
+    (await page.evaluate<number>('document.documentElement.scrollHeight')) < 4 * 844,
+    'few screens of a phone',
+  )
+  await fold.focus()
+  await page.keyboard.press('Enter')
+  t.equal(await links.count(), 370)
+  t.equal(await fold.getAttribute('aria-expanded'), 'true')
+  await fold.press('Enter')
+  await page.getByRole('searchbox').fill('App 368')
+  await links.first().waitFor()
+  t.ok((await links.count()) > 0, 'a search finds them all the same')
+})
