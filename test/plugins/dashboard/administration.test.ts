@@ -190,6 +190,28 @@ t.test('a provider is added, tested, changed and removed', async (t) => {
   t.match(await editor.inputValue(), 'https://login.microsoftonline.com/TENANT-ID/v2.0')
   const recipe = page.getByRole('link', { name: 'How to set up Entra ID' })
   t.match(await recipe.getAttribute('href'), /sign-in-providers#entra-id$/)
+  const filled = {
+    ...{ 'Name *': 'by-fields', Description: 'By fields', Issuer: 'https://id.example.com/a' },
+    ...{ 'Client *': 'mezite-a', 'Claim with the user name': 'preferred_username' },
+  }
+  for (const [label, value] of Object.entries(filled)) await page.getByLabel(label).first().fill(value)
+  t.match(
+    await editor.inputValue(),
+    /name: by-fields\n {2}description: By fields\nspec:\n {2}issuer_url: https:\/\/id\.example\.com\/a\n {2}client_id: mezite-a[\s\S]*username_claim: preferred_username/,
+    'the fields write into the document, and keep the rest of it',
+  )
+  t.match(await editor.inputValue(), /claims_to_roles:\n {4}- claim: groups/)
+  await page.getByText('/v1/webapi/oidc/callback/by-fields').waitFor()
+  for (const label of ['Google', 'Okta', 'Keycloak', 'Authentik', 'Zitadel', 'GitLab']) {
+    await page.getByLabel('Provider').selectOption(label)
+    t.ok(URL.canParse(await page.getByLabel('Issuer').inputValue()), label)
+    const href = await page.getByRole('link', { name: `How to set up ${label}` }).getAttribute('href')
+    const [path = '', anchor] = String(href).split('#')
+    const recipes = await (await dashboard.visitor(dashboard.claimsOf('reader@northwind.example'))).open(
+      new URL(path, hub.url).href,
+    )
+    t.match(recipes.text, `id="${anchor}"`, `the recipe of ${label}`)
+  }
   const redirect = (name: string) => page.getByText(`/v1/webapi/oidc/callback/${name}`)
   await redirect('sso').waitFor()
   t.equal(await page.getByLabel('Client secret').getAttribute('type'), 'password')

@@ -10,6 +10,7 @@ import { ActionError, announce, useAction } from './dialogs.tsx'
 import { TextField } from './fields.tsx'
 import { LockBanner } from './locks.tsx'
 import { ConflictNotice, PageHead, Section } from './parts.tsx'
+import { ProviderFields } from './provider-fields.tsx'
 import { TestDraft } from './provider-test.tsx'
 import { RedirectUri } from './redirect-uri.tsx'
 import { RoleFields } from './role-fields.tsx'
@@ -140,6 +141,9 @@ export function DocumentEditor(props: {
         <div>
           {kind === 'role' && value !== null && (
             <RoleFields value={value} text={text} isNew={isNew} onChange={setText} />
+          )}
+          {kind === 'oidc' && value !== null && (
+            <ProviderFields value={value} text={text} isNew={isNew} onChange={setText} />
           )}
           <YamlEditor
             label={a('document')}

@@ -1,5 +1,5 @@
-import { isMap, parseDocument } from 'yaml'
 import { useResource } from '../live.ts'
+import { changed, textOf } from './document-text.ts'
 import { CheckField, TextField } from './fields.tsx'
 import { NamesField } from './names-field.tsx'
 import { a } from './text.ts'
@@ -70,27 +70,6 @@ export function RoleFields(props: {
       )}
     </div>
   )
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-/** The text with another value at this path; undefined takes it away, with what is empty then. */
-function changed(text: string, path: readonly string[], value: unknown): string {
-  const document = parseDocument(text)
-  if (value === undefined) {
-    document.deleteIn(path)
-    const above = path.slice(0, -1)
-    const left = document.getIn(above)
-    if (above.length > 1 && isMap(left) && left.items.length === 0) document.deleteIn(above)
-    return document.toString({ lineWidth: 0 })
-  }
-  // Without a value, `allow:` cannot take a member yet.
-  for (let length = 1; length < path.length; length++) {
-    const above = path.slice(0, length)
-    if (!isMap(document.getIn(above))) document.setIn(above, document.createNode({}))
-  }
-  document.setIn(path, value)
-  return document.toString({ lineWidth: 0 })
 }
 
 /** `team=data` for each label and value. */

@@ -242,6 +242,7 @@ export const words: Catalogue<typeof english> = {
   uploaded: 'hochgeladen',
   used: 'Benutzt',
   validFor: 'Gültig für',
+  usernameClaim: 'Claim mit dem Benutzernamen',
   value: 'Wert',
   verifyCertificate: 'Zertifikat prüfen',
   version: 'Version',

@@ -240,6 +240,7 @@ export const words = {
   used: 'Used',
   validFor: 'Valid for',
   value: 'Value',
+  usernameClaim: 'Claim with the user name',
   verifyCertificate: 'Verify the certificate',
   version: 'Version',
   vote: 'Vote',
