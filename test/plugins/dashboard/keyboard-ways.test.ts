@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
-import { api, dashboard, hub, openTab } from './browser.ts'
+import { api, dashboard, hub, openTab, violations } from './browser.ts'
 import { tabTo } from './tab-key.ts'
 
 const idWithFocus = (page: Page) => page.evaluate<string>('document.activeElement.id')
@@ -228,6 +228,7 @@ t.test('a sign-in provider: a fault, the test, and the saved page', async (t) =>
     await page.locator('.admin-main').ariaSnapshot(),
     /textbox "Client secret"[\s\S]*heading "Test the provider" \[level=2\][\s\S]*link "Sign in and see the claims"[\s\S]*status[\s\S]*table "Test the provider"[\s\S]*row "credentials ok[\s\S]*button "Save"/,
   )
+  t.strictSame(await violations(page), [])
   await tabTo(page, /^Save$/)
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'by-keys', level: 1 }).waitFor()
