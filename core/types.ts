@@ -23,7 +23,7 @@ export type { AppDisplay, HeaderChange, HttpVersion } from './api/app.ts'
 export type { AppSource } from './api/app-sources.ts'
 export type { AppVerdict, ProxiedRequest } from './api/app-verdicts.ts'
 export type { Findings } from './api/attention.ts'
-export type { GivenRights } from './api/audit.ts'
+export type { GivenLabels, GivenRights } from './api/audit.ts'
 export type { AuthorityKey, AuthorityState, IssuedCertificate } from './api/certificate-authorities.ts'
 export type { CertificateSource, CertificateState, ServerCertificate } from './api/certificates.ts'
 export type {

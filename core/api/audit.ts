@@ -1,7 +1,7 @@
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { Transaction } from './database.ts'
 import type { Grant } from './grants.ts'
-import type { AdminRule } from './rights.ts'
+import type { AdminRule, RowLabels } from './rights.ts'
 import type { Subject } from './subject.ts'
 
 /** The caller of a route that makes a change. */
@@ -34,6 +34,17 @@ export interface GivenRights {
   readonly to?: string
   /** All roles of this account, those for a time included. */
   readonly user?: string
+  /** Labels that a thing gets: rules about those that it did not have before give rights over it. */
+  readonly labels?: GivenLabels
+}
+
+/** The labels of a thing before and after a change. */
+export interface GivenLabels {
+  /** As in rights, such as `app`. */
+  readonly kind: string
+  /** Absent: the thing is new. */
+  readonly before?: RowLabels
+  readonly after: RowLabels
 }
 
 /** An event to record. Recording adds the id, the time, the cluster and the hub. */

@@ -5,6 +5,7 @@ import type { ResourceDefinition, ResourceParts, WithinChange } from './define-r
 import { entityTags, type Preconditions } from './resource.ts'
 import { missing } from './resource-routes.ts'
 import type { Change } from './revisions.ts'
+import type { RowLabels } from './rights.ts'
 import type { Subject } from './subject.ts'
 import { tableView } from './table-view.ts'
 
@@ -142,6 +143,12 @@ export function createCollection<Item, Row extends object, Input>(
         const [old] = await rowsOf(trx, [one])
         entityTags.check(preconditions, old && content(old))
         const row = verbs.put!.row(input, old, clock.now())
+        if ('spec' in definition.form) {
+          const before = old && labelsIn(content(old))
+          by.mayGive?.({
+            labels: { kind: changeKind, ...(before && { before }), after: labelsIn(content(row)) },
+          })
+        }
         if (old) await anyTables(trx).updateTable(table).set(row).where(key, '=', one).execute()
         else await anyTables(trx).insertInto(table).values(row).execute()
         return { row, old }
@@ -182,3 +189,7 @@ export function createCollection<Item, Row extends object, Input>(
     },
   }
 }
+
+/** The labels of a document that has been checked. */
+export const labelsIn = (document: object): RowLabels =>
+  (document as { metadata?: { labels?: RowLabels } }).metadata?.labels ?? {}

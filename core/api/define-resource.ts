@@ -2,7 +2,7 @@ import { type TSchema, Type } from 'typebox'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Actor } from './audit.ts'
-import { type Collection, createCollection } from './collection.ts'
+import { type Collection, createCollection, labelsIn } from './collection.ts'
 import {
   type AddRoute,
   type ResourceFace,
@@ -13,7 +13,6 @@ import {
   withExample,
 } from './resource-routes.ts'
 import type { Revisions } from './revisions.ts'
-import type { RowLabels } from './rights.ts'
 import type { RunningChange } from './sessions.ts'
 import type { Subject } from './subject.ts'
 import type { WebRoutes } from './web-routes.ts'
@@ -126,10 +125,6 @@ export function defineResource<Item, Row extends object, Input = unknown>(
     routes: (collection, more) => collectionRoutes(definition, collection, more),
   }
 }
-
-/** The labels of a document that has been checked. */
-const labelsIn = (document: object): RowLabels =>
-  (document as { metadata?: { labels?: RowLabels } }).metadata?.labels ?? {}
 
 /** The routes of a resource that `defineResource` declares. */
 function collectionRoutes<Item, Row extends object, Input>(

@@ -46,6 +46,8 @@ export interface AdminRules {
 export interface AdminRoles {
   /** Null: the role is unreadable, so whoever has it has no right by any role but `admin`. Undefined: there is no such role. */
   rulesOf(role: string): AdminRules | null | undefined
+  /** Those of all readable roles, whoever has them. */
+  all(): Iterable<AdminRules>
 }
 
 /** What the roles say about administration. Provided by rbac; without it, the role `admin` alone has rights. */

@@ -63,6 +63,7 @@ export default defineHubPlugin({
     provide.sessionLimits(limitsOf(roles, { confirmMs, idleMs }))
     provide.adminRoles({
       rulesOf: (role) => (roles.unreadable.has(role) ? null : roles.items.get(role)?.rights),
+      all: () => [...roles.items.values()].map(({ rights }) => rights),
     })
     provide.webRoutes(adminExplanationRoute({ ...use, roles }))
     provide.dashboardParts(rightsPanel({ ...use, roles }))

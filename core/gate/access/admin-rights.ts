@@ -1,6 +1,8 @@
+import type { GivenLabels } from '../../api/audit.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
 import { problemFor } from '../../api/reasons.ts'
 import {
+  ADMIN_VERBS,
   type AdminRight,
   type AdminRights,
   type AdminRule,
@@ -33,6 +35,7 @@ export interface RunningAdminRights extends AdminRights {
       readonly roles: readonly string[]
       readonly rules?: readonly AdminRule[]
       readonly beside?: readonly string[]
+      readonly labels?: GivenLabels
     },
   ): void
 }
@@ -93,7 +96,25 @@ export function createAdminRights({
     )
   }
 
-  return {
+  /** The first rule by which somebody would gain a right over a thing by its labels that the holder did not have. */
+  function gainedBy(holder: Holder, { kind, before, after }: GivenLabels): AdminRule | undefined {
+    const lacks = ({ verbs }: AdminRule) =>
+      ADMIN_VERBS.filter(
+        (verb) => has(verbs, verb) && (declared.size === 0 || declared.has(`${kind}.${verb}`)),
+      )
+        // Over a new thing, what counts is the right that its labels give the one who makes it.
+        .some((verb) => !api.may(holder, `${kind}.${verb}`, before ?? after))
+    for (const { allow, deny } of kernel.service(adminRoles)?.all() ?? []) {
+      const about = (rule: AdminRule, one: RowLabels | undefined, other: RowLabels | undefined) =>
+        rule.labels !== undefined && has(rule.kinds, kind) && widens(rule, one, other) && lacks(rule)
+      const found =
+        allow.find((rule) => about(rule, before, after)) ?? deny.find((rule) => about(rule, after, before))
+      if (found) return found
+    }
+    return undefined
+  }
+
+  const api: RunningAdminRights = {
     reach,
     declare: (rights) => [...rights].forEach((right) => void declared.add(right)),
     declared: () => declared,
@@ -115,9 +136,16 @@ export function createAdminRights({
     roleExists: (role) =>
       role === ADMIN || role === ACCESS || kernel.service(adminRoles)?.rulesOf(role) !== undefined,
     covers: (holder, roles) => rulesBehind(roles).every((rule) => covers(holder, rule)),
-    requireCover(holder, { roles, rules = [], beside = [] }) {
+    requireCover(holder, { roles, rules = [], beside = [], labels }) {
+      if (holder.roles.includes(ADMIN)) return
       const widened = roles.length === 0 ? [] : rulesBehind(beside).filter(namesRoles)
       const lacking = [...rules, ...rulesBehind(roles), ...widened].find((rule) => !covers(holder, rule))
+      const gained = labels && gainedBy(holder, labels)
+      if (gained)
+        throw problemFor(
+          'roles_exceed_own',
+          `By these labels somebody would have rights over it that you lack: ${labels.kind} (${gained.verbs.join(', ')}).`,
+        )
       if (lacking === undefined) return
       const right = `${lacking.kinds.join(', ')} (${lacking.verbs.join(', ')})`
       throw problemFor(
@@ -126,6 +154,7 @@ export function createAdminRights({
       )
     },
   }
+  return api
 }
 
 /** Without plugins, the role `admin` alone has rights. */
@@ -154,4 +183,24 @@ function matches({ labels }: AdminRule, own: RowLabels, { user, roles }: Holder)
       .flatMap((value) => (value === '{{user.name}}' ? [user] : value === ROLES ? roles : [value]))
     return values.includes(own[key] ?? '')
   })
+}
+
+/** Whether a rule is about somebody's things with the labels `next` that it was not about for the same people with `last`. */
+function widens(rule: AdminRule, last: RowLabels | undefined, next: RowLabels | undefined): boolean {
+  const whose = holdersOf(rule, next)
+  return whose !== null && whose !== holdersOf(rule, last)
+}
+
+/** For whom a rule is about a thing with these labels: by which values in place of its templates; null: for nobody. */
+function holdersOf({ labels = {} }: AdminRule, own: RowLabels | undefined): string | null {
+  const values: (string | null)[] = []
+  for (const [key, wanted] of Object.entries(labels)) {
+    if (own === undefined || !Object.hasOwn(own, key)) return null
+    const value = own[key] ?? ''
+    const list = [wanted].flat()
+    if (list.includes(value)) values.push(null)
+    else if (list.includes('{{user.name}}') || list.includes(ROLES)) values.push(value)
+    else return null
+  }
+  return JSON.stringify(values)
 }

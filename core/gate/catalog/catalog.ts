@@ -136,6 +136,8 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
       }
       // Nobody knows its labels.
       if (old && !old.app) actor?.mayGive?.({ rules: [{ kinds: ['app'], verbs: ['update'] }] })
+      const before = old ? (old.app?.labels ?? {}) : undefined
+      actor?.mayGive?.({ labels: { kind: 'app', ...(before && { before }), after: input.labels } })
       await store(trx, change, input, old, old ? 'app.updated' : 'app.created', actor)
       return old === null
     }, actor)

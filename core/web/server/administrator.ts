@@ -86,12 +86,13 @@ export function limitToRows(
 /** Throws `Problem` 403 `roles_exceed_own` unless the subject has all that is given. */
 export function requireGivable(
   subject: Subject,
-  { roles = [], rules = [], user, to }: GivenRights,
+  { roles = [], rules = [], user, to, labels }: GivenRights,
   { rights = adminsOnly, rolesHeld = () => [] }: AdministratorOptions,
 ): void {
   rights.requireCover(subject, {
     roles: [...roles, ...(user === undefined ? [] : rolesHeld(user))],
     rules,
+    ...(labels && { labels }),
     beside: to === undefined ? [] : rolesHeld(to),
   })
 }

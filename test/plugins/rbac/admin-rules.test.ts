@@ -9,7 +9,15 @@ import { changedRights, namesRoles, rightsIn } from '../../../plugins/rbac/admin
 import { readRole } from '../../../plugins/rbac/role-resource.ts'
 
 const rightsOf = (roles: ReadonlyMap<string, AdminRules | null>) =>
-  createAdminRights({ kernel: { service: () => ({ rulesOf: (role: string) => roles.get(role) }) as never } })
+  createAdminRights({
+    kernel: {
+      service: () =>
+        ({
+          rulesOf: (role: string) => roles.get(role),
+          all: () => [...roles.values()].filter((one) => one !== null),
+        }) as never,
+    },
+  })
 const rules = (allow: AdminRule[], deny: AdminRule[] = [], leadsTo: string[] = []): AdminRules => ({
   allow,
   deny,
@@ -90,16 +98,21 @@ t.test('a document with a verb, a template or a member that does not exist is re
 const NAMES = ['r1', 'r2', 'r3'] as const
 const PEOPLE = ['ann', 'bob', 'eve'] as const
 const ROWS = [{}, { owner: 'ann' }, { owner: 'eve' }, { owner: 'r1' }, { owner: 'r2' }] as const
+/** An app whose labels change; null: there is none. */
+const THING = { thing: true } as const
 const CELLS = ['app', 'lock'].flatMap((kind) =>
-  (['list', 'update'] as const).flatMap((verb) => ROWS.map((row) => ({ kind, verb, row }))),
+  (['list', 'update'] as const).flatMap((verb) =>
+    [...ROWS, ...(kind === 'app' ? [THING] : [])].map((row) => ({ kind, verb, row })),
+  ),
 )
 interface State {
   readonly roles: ReadonlyMap<string, AdminRules>
   readonly users: ReadonlyMap<string, readonly string[]>
+  readonly thing: { readonly owner?: string } | null
 }
 
 /** The things that a person may administer, as plainly as it can be written; `potential`: also by what they can ask for. */
-function cellsOf({ roles, users }: State, user: string, potential = false): ReadonlySet<number> {
+function cellsOf({ roles, users, thing }: State, user: string, potential = false): ReadonlySet<number> {
   const held = users.get(user) ?? []
   const reached = new Set(held)
   if (potential)
@@ -108,9 +121,11 @@ function cellsOf({ roles, users }: State, user: string, potential = false): Read
   const fits = (rule: AdminRule, { kind, verb, row }: (typeof CELLS)[number]) => {
     if (!rule.kinds.includes(kind) && !rule.kinds.includes('*')) return false
     if (!rule.verbs.includes(verb) && !rule.verbs.includes('*')) return false
+    const labels = row === THING ? thing : row
+    if (labels === null) return false
     const wanted = rule.labels?.owner
     if (wanted === undefined) return true
-    const owner = (row as { owner?: string }).owner ?? ''
+    const owner = (labels as { owner?: string }).owner ?? ''
     return wanted === '{{user.name}}'
       ? owner === user
       : wanted === '{{user.roles}}'
@@ -142,15 +157,20 @@ const roleRules = fc.record({
   leadsTo: fc.subarray([...NAMES, 'admin'], { maxLength: 1 }),
 })
 const held = fc.subarray([...NAMES, 'admin'], { maxLength: 3 })
-const state = fc.tuple(fc.tuple(roleRules, roleRules, roleRules), fc.tuple(held, held, held)).map(
-  ([made, given]): State => ({
-    roles: new Map(NAMES.map((name, at) => [name, made[at]!])),
-    users: new Map(PEOPLE.map((name, at) => [name, given[at]!])),
-  }),
-)
+const labelled = fc.constantFrom({}, ...['ann', 'eve', 'r1', 'r2', 'x'].map((owner) => ({ owner })))
+const state = fc
+  .tuple(fc.tuple(roleRules, roleRules, roleRules), fc.tuple(held, held, held), fc.option(labelled))
+  .map(
+    ([made, given, thing]): State => ({
+      thing,
+      roles: new Map(NAMES.map((name, at) => [name, made[at]!])),
+      users: new Map(PEOPLE.map((name, at) => [name, given[at]!])),
+    }),
+  )
 const step = fc.oneof(
   fc.record({ at: fc.constantFrom(...PEOPLE), roles: held }),
   fc.record({ at: fc.constantFrom(...NAMES), rules: fc.option(roleRules, { nil: null }) }),
+  fc.record({ thing: labelled }),
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
@@ -167,6 +187,18 @@ function change(now: State, actor: string, next: Step, guarded = true): State {
       ]
       if (guarded) rights.requireCover(holder, { roles: changed, beside: before })
       return { ...now, users: new Map(now.users).set(next.at, next.roles) }
+    }
+    if ('thing' in next) {
+      const before = now.thing
+      if (guarded) {
+        if (!rights.may(holder, 'app.update', before ?? next.thing)) return now
+        if (!rights.may(holder, 'app.update', next.thing)) return now
+        rights.requireCover(holder, {
+          roles: [],
+          labels: { kind: 'app', ...(before && { before }), after: next.thing },
+        })
+      }
+      return { ...now, thing: next.thing }
     }
     const after = next.rules ?? rules([])
     const given = changedRights(now.roles.get(next.at) ?? rules([]), after)
@@ -190,11 +222,17 @@ function change(now: State, actor: string, next: Step, guarded = true): State {
 
 /** Somebody who has, or can ask for, more after the changes, which the actor lacked: their names. */
 function gainers(from: State, actor: string, steps: readonly Step[], guarded = true): readonly string[] {
-  const own = cellsOf(from, actor)
+  let own = cellsOf({ ...from, thing: from.thing ?? {} }, actor)
   let now = from
-  for (const next of steps) now = change(now, actor, next, guarded)
+  for (const next of steps) {
+    const then = change(now, actor, next, guarded)
+    // Who makes a thing gives the rights that its first labels give the maker.
+    if (now.thing === null && then.thing !== null) own = cellsOf({ ...from, thing: then.thing }, actor)
+    now = then
+  }
   return PEOPLE.filter((user) => {
-    const before = cellsOf(from, user, true)
+    // Over a new thing, nobody gains the rights that they have over all things.
+    const before = cellsOf({ ...from, thing: from.thing ?? {} }, user, true)
     return [...cellsOf(now, user, true)].some((cell) => !before.has(cell) && !own.has(cell))
   })
 }
