@@ -25,8 +25,8 @@ export interface AppAdministration {
   read(document: unknown, name?: string): AppInput
   /** The complete document of an app, which `read` accepts. Preconditions are about its `entityTags.of`. */
   documentOf(app: App): Resource<object>
-  /** Throws `Problem` 400 `resource_invalid` or 409 `public_addr_taken` if the app could not be stored. */
-  check(input: AppInput): void
+  /** Throws `Problem` 400 `resource_invalid` or 409 `public_addr_taken` if the app could not be stored by this caller. */
+  check(input: AppInput, by: Actor): void
   /**
    * Creates or replaces an app; a replaced app keeps its id. With `create`, throws 409 `app_exists` if it exists. Throws 412
    * `changed_meanwhile` if `preconditions` are not met.

@@ -147,9 +147,9 @@ export function appRoutes(options: {
         requireRow(input.labels)
         return show((await apps.put(input, 'create', actor)).app)
       })
-      on('POST /test', test, async (_, { body }) => {
+      on('POST /test', test, async (_, { body, actor }) => {
         const input = apps.read(body)
-        apps.check(input)
+        apps.check(input, actor)
         const app: App = { ...input, id: 'test' }
         const agents = app.agents.slice(0, MOST_TESTED)
         return {

@@ -102,7 +102,7 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
         const { spec } = JSON.parse(document) as { spec: Pick<AppSpec, 'public_addr' | 'aliases'> }
         const its = hostsOf({ publicAddr: spec.public_addr ?? '', aliases: spec.aliases ?? [] })
         const clash = clashOf(hosts, its)
-        if (clash !== null) throw addressTaken(clash, name)
+        if (clash !== null) throw addressTaken(clash, name, by)
       }
     }
     const now = clock.now()
@@ -163,11 +163,11 @@ export function createCatalog(rooms: CatalogNeeds): RunningCatalog {
     secretHeaders: headerSecrets.open,
     bindsIn: index.bindsIn,
 
-    check(input) {
+    check(input, by) {
       checkCertificate(input)
       const hosts = hostsOf(input)
       const holder = index.holderOf(hosts, input.name)
-      if (holder) throw addressTaken(clashOf(hosts, hostsOf(holder)) ?? input.publicAddr, holder.name)
+      if (holder) throw addressTaken(clashOf(hosts, hostsOf(holder)) ?? input.publicAddr, holder.name, by)
     },
     put,
     register: async (document, by) => (await put(readDocument(document), 'create', by)).app,
@@ -213,8 +213,19 @@ function warnOfSharedUri(app: App, registered: readonly App[], log: Log): void {
   )
 }
 
-const addressTaken = (host: string, name: string): Problem =>
-  problemFor('public_addr_taken', `spec: ${host} is taken by the app ${name}`)
+/** That an address is taken cannot be hidden. By which app is said only to who may list all. */
+function addressTaken(host: string, name: string, by: Actor | null): Problem {
+  let whose = 'another app'
+  try {
+    if (by) {
+      by.mayGive?.({ rules: [{ kinds: ['app'], verbs: ['list'] }] })
+      whose = `the app ${name}`
+    }
+  } catch {
+    // The name stays hidden.
+  }
+  return problemFor('public_addr_taken', `spec: ${host} is taken by ${whose}`)
+}
 
 export function appNotFound(name: string): Problem {
   return problemFor('app_not_found', `There is no app ${name}; \`mezctl apps ls\` lists them.`)

@@ -92,6 +92,33 @@ t.test('nobody takes a label away by which people are denied what the changer ma
   await refused(t, denied, 'live', {}, 'not even for oneself')
 })
 
+t.test(
+  'that an address is taken is said to everybody, and whose it is only to who may list all',
+  async (t) => {
+    const addressed = (name: string, labels: object) => {
+      const { spec, ...more } = app(name, labels)
+      return {
+        ...more,
+        spec: { ...spec, public_addr: `taken.${new URL(hub.appUrl('x')).hostname.slice(2)}` },
+      }
+    }
+    await hub.api('PUT', '/apps/hidden-name', addressed('hidden-name', {}))
+    const few = await person('few', ['team', 'makes'])
+    for (const [method, path, body] of [
+      ['POST', '/apps', addressed('one', { team: 'team' })],
+      ['POST', '/apps', addressed('one', {})],
+    ] as const) {
+      const { status, code, detail } = await call(few, method, path, body)
+      t.match({ status, code }, { status: 409, code: 'public_addr_taken' })
+      t.match(detail, /is taken by another app/)
+      t.notMatch(detail, /hidden-name/)
+    }
+    t.match(await call(ann, 'POST', '/apps/test', addressed('one', {})), {
+      ...{ status: 409, detail: /taken by the app hidden-name/ },
+    })
+  },
+)
+
 t.test('documents of other kinds follow the same rule, and administrators are not limited', async (t) => {
   const keeper = await person('keeper', ['roles', 'reds'])
   const change = (color: string) =>
