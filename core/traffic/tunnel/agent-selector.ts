@@ -12,15 +12,12 @@ import { type LinkChoice, LONGEST_TARGET, openAdmitted } from './admitted-open.t
 import type { Agents } from './agents.ts'
 import type { AppHealth } from './app-health.ts'
 import { healthAlpn, postAsHub } from './health-request.ts'
-import { LiveLink } from './link.ts'
 import type { LiveLinks } from './link-registry.ts'
 import type { ServingLinks } from './serving-links.ts'
-import { DialError, dialThrough, type ServingLink } from './tunnel-dialer.ts'
+import { DialError, dialThrough, isDirect, type ServingLink } from './tunnel-dialer.ts'
 
 /** Hubs through which one request tries to reach an agent. */
 const MOST_WAYS = 3
-
-const isDirect = (link: ServingLink): link is LiveLink => link instanceof LiveLink
 
 /** Links that the agent is about to replace come last, and before them those that another hub relays. */
 const byLoad = (a: ServingLink, b: ServingLink): number =>

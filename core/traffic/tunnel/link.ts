@@ -60,8 +60,46 @@ const sessions = new WeakMap<LiveLink, ClientHttp2Session>()
 /** The HTTP/2 session of a link, whose streams reach every app of the agent. */
 export const http2Of = (link: LiveLink): ClientHttp2Session => sessions.get(link) as ClientHttp2Session
 
+/** Counts the streams of this hub over a link. */
+export class StreamCounts {
+  #open = 0
+  #idle = 0
+
+  get streams(): number {
+    return this.#open
+  }
+
+  /** Number of open streams that are not idle. */
+  get load(): number {
+    return this.#open - this.#idle
+  }
+
+  /** Counts a stream to an app until it closes. */
+  hold(stream: ClientHttp2Stream): void {
+    this.#open += 1
+    stream.once('close', () => {
+      this.#open -= 1
+      this.streamEnded()
+    })
+  }
+
+  protected streamEnded(): void {}
+
+  /** Marks one of its streams as idle, or as used again. */
+  idleMarker(stream: ClientHttp2Stream): (idle: boolean) => void {
+    let marked = false
+    const mark = (idle: boolean): void => {
+      if (marked === idle || (idle && stream.closed)) return
+      marked = idle
+      this.#idle += idle ? 1 : -1
+    }
+    stream.once('close', () => mark(false))
+    return mark
+  }
+}
+
 /** One link to an agent: an HTTP/2 session with the hub as client, and its control stream. */
-export class LiveLink implements Link {
+export class LiveLink extends StreamCounts implements Link {
   readonly hostname: string
   readonly transport: string
   readonly certificate: AgentCertificate
@@ -91,11 +129,10 @@ export class LiveLink implements Link {
   readonly #timers: NodeJS.Timeout[] = []
   #control: ClientHttp2Stream | null = null
   #ready = false
-  #open = 0
-  #idle = 0
   #reason: AnyReason = 'connection_lost'
 
   constructor(options: LiveLinkOptions) {
+    super()
     const { socket, certificate, clock, times } = options
     this.hostname = certificate.hostname
     this.certificate = certificate
@@ -131,35 +168,17 @@ export class LiveLink implements Link {
     this.#openControl(options)
   }
 
-  get streams(): number {
-    return this.#open + this.companions.streams
+  override get streams(): number {
+    return super.streams + this.companions.streams
   }
 
-  /** Number of open streams that are not idle. */
-  get load(): number {
-    return this.#open - this.#idle + this.companions.load
+  override get load(): number {
+    return super.load + this.companions.load
   }
 
-  /** Marks one of its streams as idle, or as used again. */
-  idleMarker(stream: ClientHttp2Stream): (idle: boolean) => void {
-    let marked = false
-    const mark = (idle: boolean): void => {
-      if (marked === idle || (idle && stream.closed)) return
-      marked = idle
-      this.#idle += idle ? 1 : -1
-    }
-    stream.once('close', () => mark(false))
-    return mark
-  }
-
-  /** Counts a stream to an app until it closes. */
-  hold(stream: ClientHttp2Stream): void {
-    this.#open += 1
-    stream.once('close', () => {
-      this.#open -= 1
-      this.settle()
-      this.onEnded()
-    })
+  protected override streamEnded(): void {
+    this.settle()
+    this.onEnded()
   }
 
   /** Ends it if it is retired and has no stream left. */

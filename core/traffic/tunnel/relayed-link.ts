@@ -1,6 +1,7 @@
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
 import type { Link } from '../../api/tunnel.ts'
 import type { UnreadBudget } from '../../wire/unread-budget.ts'
+import { StreamCounts } from './link.ts'
 
 /** The connection to another hub, through which its agents are reached. */
 export interface RelayConnection {
@@ -20,7 +21,7 @@ export const connectionOf = (link: RelayedLink): RelayConnection => connections.
 export interface ReportedLink extends Pick<Link, 'hostname' | 'version' | 'transport' | 'since'> {}
 
 /** The link of another hub to an agent, which relays streams through it. A hub has thousands of them: they are small. */
-export class RelayedLink implements Link {
+export class RelayedLink extends StreamCounts implements Link {
   readonly hostname: string
   readonly version: string
   readonly transport: string
@@ -30,10 +31,9 @@ export class RelayedLink implements Link {
   /** When it was last selected; spreads requests over links with equal load. */
   turn = 0
   readonly #connection: RelayConnection
-  #open = 0
-  #idle = 0
 
   constructor(connection: RelayConnection, { hostname, version, transport, since }: ReportedLink) {
+    super()
     this.#connection = connection
     connections.set(this, connection)
     this.hostname = hostname
@@ -52,16 +52,6 @@ export class RelayedLink implements Link {
     return false
   }
 
-  /** Streams of this hub. */
-  get streams(): number {
-    return this.#open
-  }
-
-  /** Number of open streams that are not idle. */
-  get load(): number {
-    return this.#open - this.#idle
-  }
-
   get usable(): boolean {
     return !this.retired && this.#connection.usable
   }
@@ -73,27 +63,5 @@ export class RelayedLink implements Link {
 
   get budget(): UnreadBudget {
     return this.#connection.budget
-  }
-
-  /** Counts a stream to an app until it closes. */
-  hold(stream: ClientHttp2Stream): void {
-    this.#open += 1
-    stream.once('close', () => {
-      this.#open -= 1
-    })
-  }
-
-  /** Marks one of its streams as idle, or as used again. */
-  idleMarker(stream: ClientHttp2Stream): (idle: boolean) => void {
-    let marked = false
-    stream.once('close', () => {
-      if (marked) this.#idle -= 1
-      marked = false
-    })
-    return (idle) => {
-      if (marked === idle || stream.closed) return
-      marked = idle
-      this.#idle += idle ? 1 : -1
-    }
   }
 }

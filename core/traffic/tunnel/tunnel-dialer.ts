@@ -28,6 +28,9 @@ export const LINK_LOST_CODE = constants.NGHTTP2_INTERNAL_ERROR
 /** A link of this hub, or one of another hub that relays. */
 export type ServingLink = LiveLink | RelayedLink
 
+/** Whether no other hub relays through the link. */
+export const isDirect = (link: ServingLink): link is LiveLink => link instanceof LiveLink
+
 /** What an agent is told of an app. */
 export type DialledApp = Pick<App, 'name' | 'uri' | 'tls'> & {
   readonly timeouts: Pick<App['timeouts'], 'connectMs'>
