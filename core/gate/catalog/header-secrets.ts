@@ -7,26 +7,20 @@ import type { StoredApp } from './app-index.ts'
 import type { AppTable } from './migrations.ts'
 
 /** Header values of apps that are stored encrypted and never shown. */
-export interface HeaderSecrets {
-  /**
-   * The sealed values of an app for its row; null: it has none. A value that the document does not repeat is kept, unless
-   * `uri` changes: an administrator who cannot read it must not be able to send it elsewhere. Throws `Problem` 400.
-   */
-  seal(id: string, input: AppInput, old: StoredApp | null): string | null
-  /** Notes the sealed values of an app that was just read from this row. */
-  note(app: App, row: AppTable): void
-  /** See `Catalog.secretHeaders`. */
-  open(app: App): readonly string[]
-}
+export type HeaderSecrets = ReturnType<typeof createHeaderSecrets>
 
 type Sealed = Readonly<Record<string, string>>
 
-export function createHeaderSecrets(secretBox: SecretBox): HeaderSecrets {
+export function createHeaderSecrets(secretBox: SecretBox) {
   const sealed = new WeakMap<App, Sealed>()
   const place = (id: string, name: string) => ({ table: 'apps', id, purpose: `header ${name.toLowerCase()}` })
 
   return {
-    seal(id, input, old) {
+    /**
+     * The sealed values of an app for its row; null: it has none. A value that the document does not repeat is kept, unless
+     * `uri` changes: an administrator who cannot read it must not be able to send it elsewhere. Throws `Problem` 400.
+     */
+    seal(id: string, input: AppInput, old: StoredApp | null): string | null {
       const names = input.headers.request.secret ?? []
       if (names.length === 0) return null
       const before = old === null ? {} : sealedIn(old.row)
@@ -48,8 +42,10 @@ export function createHeaderSecrets(secretBox: SecretBox): HeaderSecrets {
       })
       return JSON.stringify(Object.fromEntries(made))
     },
-    note: (app, row) => void sealed.set(app, sealedIn(row)),
-    open(app) {
+    /** Notes the sealed values of an app that was just read from this row. */
+    note: (app: App, row: AppTable): void => void sealed.set(app, sealedIn(row)),
+    /** See `Catalog.secretHeaders`. */
+    open(app: App): readonly string[] {
       const names = app.headers.request.secret ?? []
       return names.flatMap((name) => {
         const bytes = sealed.get(app)?.[name]

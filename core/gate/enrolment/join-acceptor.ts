@@ -22,15 +22,7 @@ import type { Enrolment } from './enrolment.ts'
 
 type JoinOrigin = Pick<ConnectionInfo, 'clientIp' | 'authenticated'>
 
-export interface JoinAcceptor {
-  /**
-   * Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake, and
-   * `authenticated` once the token or the certificate is accepted.
-   */
-  accept(raw: Duplex, from: JoinOrigin, secured?: () => void): void
-  /** Cuts the open connections, and refuses later ones. */
-  close(): void
-}
+export type JoinAcceptor = ReturnType<typeof createJoinAcceptor>
 
 /** Accepts the connections of agents that join or renew an expired certificate: TLS, rate limit, one request. */
 export function createJoinAcceptor(options: {
@@ -44,7 +36,7 @@ export function createJoinAcceptor(options: {
   readonly config: { readonly proxy: { readonly limits: Pick<ProxyLimits, 'callsPerMinute'> } }
   readonly clock: Clock
   readonly log: Log
-}): JoinAcceptor {
+}) {
   const { enrolment, authorities, revisions, audit, locks, clusterName, instanceId, clock, log } = options
   const { tokens: joinsPerMinute } = options.config.proxy.limits.callsPerMinute
   const carriers = createCarriers()
@@ -98,7 +90,11 @@ export function createJoinAcceptor(options: {
     }
   }
 
-  function accept(raw: Duplex, from: JoinOrigin, secured: () => void): void {
+  /**
+   * Accepts a connection for `mezite-join/1`, with its ClientHello unread; calls `secured` after the handshake, and
+   * `authenticated` once the token or the certificate is accepted.
+   */
+  function accept(raw: Duplex, from: JoinOrigin, secured: () => void = () => {}): void {
     const { clientIp } = from
     carriers.add(raw)
     if (closed) return void raw.destroy()
@@ -126,8 +122,9 @@ export function createJoinAcceptor(options: {
   }
 
   return {
-    accept: (raw, from, secured = () => {}) => accept(raw, from, secured),
-    close() {
+    accept,
+    /** Cuts the open connections, and refuses later ones. */
+    close(): void {
       closed = true
       carriers.destroy()
     },

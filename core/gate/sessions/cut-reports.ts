@@ -20,14 +20,7 @@ export interface CutReport {
 }
 
 /** Collects from all hubs which streams a change ended. */
-export interface CutReports {
-  /**
-   * Call it before the change, and the function that it returns after the change: that one resolves once every live hub
-   * has re-checked its live streams, or after 2 s. Null when nothing was changed in between. The report includes
-   * changes that others made in the meantime.
-   */
-  begin(): () => Promise<CutReport | null>
-}
+export type CutReports = ReturnType<typeof createCutReports>
 
 const WAIT_MS = 2_000
 /** After a change that can end access, every change is reported for a while: callers may wait for the newest number. */
@@ -44,7 +37,7 @@ interface CutReportsNeeds {
 }
 
 /** Reports how many streams this hub cut after each change, and collects the reports of all hubs. Created after sessions. */
-export function createCutReports(rooms: CutReportsNeeds): CutReports {
+export function createCutReports(rooms: CutReportsNeeds) {
   const { revisions, sessions, registry, instanceId, clock, log } = rooms
   const db = rooms.db.withTables<HubTables>()
   const { live } = sessions
@@ -130,7 +123,12 @@ export function createCutReports(rooms: CutReportsNeeds): CutReports {
   }
 
   return {
-    begin() {
+    /**
+     * Call it before the change, and the function that it returns after the change: that one resolves once every live hub
+     * has re-checked its live streams, or after 2 s. Null when nothing was changed in between. The report includes
+     * changes that others made in the meantime.
+     */
+    begin(): () => Promise<CutReport | null> {
       const before = revisions.applied
       const began = clock.monotonic()
       return () => collect(before, began)

@@ -14,12 +14,7 @@ export interface GrantedRoles {
 }
 
 /** The audit events of browser sessions of apps. */
-export interface SessionEvents {
-  /** Records that a session was opened. Does nothing for other kinds of session. */
-  opened(session: Session): void
-  /** The event to record when a session ends; null for other kinds of session. */
-  ended(row: SessionTable, reason: EndReason): AuditInput | null
-}
+export type SessionEvents = ReturnType<typeof createSessionEvents>
 
 /** Events contain the current name of the app, and the roles and grants that the user now has there. */
 export function createSessionEvents(options: {
@@ -27,7 +22,7 @@ export function createSessionEvents(options: {
   readonly catalog: Pick<Catalog, 'byId'>
   readonly audit: Pick<Audit, 'record'>
   readonly clock: Clock
-}): SessionEvents {
+}) {
   const { grants, catalog, audit, clock } = options
 
   const eventOf = (session: Pick<Session, 'appId' | 'user' | 'holder' | 'clientIp' | 'id'>) => {
@@ -43,10 +38,12 @@ export function createSessionEvents(options: {
   }
 
   return {
-    opened(session) {
+    /** Records that a session was opened. Does nothing for other kinds of session. */
+    opened(session: Session): void {
       if (session.kind === 'app') audit.record({ ...eventOf(session), type: 'app.session.start' })
     },
-    ended(row, reason) {
+    /** The event to record when a session ends; null for other kinds of session. */
+    ended(row: SessionTable, reason: EndReason): AuditInput | null {
       if (row.kind !== 'app') return null
       const { app_id: appId, user_name: user, holder, client_ip: clientIp, id } = row
       const event = eventOf({ appId, user, holder, clientIp, id })

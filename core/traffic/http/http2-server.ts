@@ -13,16 +13,6 @@ import { readStreamHead } from './http2-head.ts'
 import { clientOf, refusalResponse, sendOnStream } from './refusal.ts'
 import { pathOf } from './transport-paths.ts'
 
-/** The HTTP/2 side of every browser connection. */
-export interface Http2Server {
-  accept(socket: TLSSocket, info: ConnectionInfo): void
-  /** Asks clients to stop opening streams, but still serves new ones. */
-  announceShutdown(): void
-  /** Rejects new streams, waits for those of the hub's own host, and cuts them when the signal aborts. */
-  drain(signal: AbortSignal): Promise<void>
-  close(): void
-}
-
 /** The largest body without a declared length; the rest is rejected before it is read. */
 const BODY_BYTES = 1024 * 1024
 /** Destroys a stream with an error, because `close` would first end the response, which would then look complete. */
@@ -33,7 +23,7 @@ const SECOND_CARRIER = problemFor('not_found', 'This connection has already open
  * The HTTP/2 server for browsers, which routes each request by its host. Apps get raw streams; only the hub's own host
  * uses the compatibility API of Node.js.
  */
-export function createHttp2Server(options: HttpOptions): Http2Server {
+export function createHttp2Server(options: HttpOptions) {
   const { router, paths, pages, web, app, limits, refused, log } = options
   const open = new Set<StreamRequest['stream']>()
   let idle: (() => void) | undefined
@@ -121,7 +111,7 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
   }
 
   return {
-    accept(socket, info) {
+    accept(socket: TLSSocket, info: ConnectionInfo): void {
       /** Each connection may ask for a carrier once. */
       const opener = { used: false }
       const take = (request: StreamRequest): void => {
@@ -135,8 +125,10 @@ export function createHttp2Server(options: HttpOptions): Http2Server {
       // On apps' hosts browsers must use HTTP/1.1 for WebSockets.
       sessions.open(socket, info, take, router.isHub(info.serverName) ? settings : null)
     },
+    /** Asks clients to stop opening streams, but still serves new ones. */
     announceShutdown: sessions.announceShutdown,
-    async drain(signal) {
+    /** Rejects new streams, waits for those of the hub's own host, and cuts them when the signal aborts. */
+    async drain(signal: AbortSignal): Promise<void> {
       sessions.drain()
       if (open.size > 0 && !signal.aborted)
         await new Promise<void>((resolve) => {

@@ -4,9 +4,8 @@ import type { AppState } from '../../api/tunnel.ts'
 import type { RunningCatalog } from '../../gate/catalog/catalog.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/error.ts'
-import { LiveLink } from './link.ts'
 import type { AppFault, AppFaults, ServingLinks } from './serving-links.ts'
-import { DialError, probeThrough, type ServingLink } from './tunnel-dialer.ts'
+import { DialError, isDirect, probeThrough, type ServingLink } from './tunnel-dialer.ts'
 
 const TICK_MS = 1_000
 /** How often an agent probes each of its apps, and how soon after a failure. */
@@ -32,19 +31,8 @@ interface Result {
 const asFault = (result: Result | null): AppFault | null =>
   result === null || result.reason === null ? null : { reason: result.reason, error: result.error ?? '' }
 
-const isDirect = (link: ServingLink): boolean => link instanceof LiveLink
-
 /** Tracks which apps their agents can reach. */
-export interface AppHealth {
-  /** Records the result of a connection to an app; null: it was reached. */
-  record(app: App, link: ServingLink, error: unknown): void
-  stateOf(app: App): AppState
-  /** Why this agent's last attempt to reach the app failed; null: it succeeded. */
-  lastError(app: App, hostname: string): string | null
-  /** What fails through links of this hub. */
-  faults(): AppFaults
-  stop(): void
-}
+export type AppHealth = ReturnType<typeof createAppHealth>
 
 /** One probe through a link, for an operator who tries an app before saving it. Never rejects. */
 export async function probeApp(link: ServingLink | undefined, app: App, clock: Clock): Promise<ProbeResult> {
@@ -72,7 +60,7 @@ export function createAppHealth(options: {
   readonly links: Pick<ServingLinks, 'get' | 'faultOf'>
   readonly catalog: Pick<RunningCatalog, 'list'>
   readonly clock: Clock
-}): AppHealth {
+}) {
   const { links, catalog, clock } = options
   /** By app id and agent. */
   let results = new Map<string, Result>()
@@ -150,7 +138,8 @@ export function createAppHealth(options: {
 
   const timer = setInterval(tick, TICK_MS).unref()
   return {
-    record(app, link, error) {
+    /** Records the result of a connection to an app; null: it was reached. */
+    record(app: App, link: ServingLink, error: unknown): void {
       const result = resultOf(app, link.hostname)
       if (!result) {
         const due = clock.monotonic() + PROBE_SOON_MS
@@ -165,7 +154,7 @@ export function createAppHealth(options: {
         else set(app, result, null)
       }
     },
-    stateOf(app) {
+    stateOf(app: App): AppState {
       if (!app.enabled) return { state: 'disabled', reason: null }
       // Nobody here knows more of it.
       if (!isCarried(app)) return { state: 'ready', reason: 'served_by_proxy' }
@@ -176,8 +165,10 @@ export function createAppHealth(options: {
         ? { state: 'ready', reason: null }
         : { state: 'unreachable', reason: reasons[0] ?? null }
     },
-    lastError: (app, hostname) => faultOf(app, hostname)?.error ?? null,
-    faults() {
+    /** Why this agent's last attempt to reach the app failed; null: it succeeded. */
+    lastError: (app: App, hostname: string): string | null => faultOf(app, hostname)?.error ?? null,
+    /** What fails through links of this hub. */
+    faults(): AppFaults {
       const found = new Map<string, AppFault>()
       for (const [key, result] of results) {
         const fault = isDirect(result.link) ? asFault(result) : null

@@ -26,17 +26,7 @@ const PROOFS_PER_MINUTE = { agent: 600, join: 10_000 } as const
 const LOOKUP_MS = 5_000
 
 /** Decides which requests may open a carrier. */
-export interface CarrierGate {
-  /**
-   * Whether the `Authorization` header proves an agent of this cluster or a join token, for this request and for the first
-   * time. Never rejects: a proof that cannot be checked does not count.
-   */
-  admits(
-    opening: CarrierOpening,
-    authorization: string | undefined,
-    from: { readonly clientIp: string },
-  ): Promise<boolean>
-}
+export type CarrierGate = ReturnType<typeof createCarrierGate>
 
 /** What proofs of carriers are checked with. */
 export interface CarrierGateNeeds {
@@ -51,7 +41,7 @@ export interface CarrierGateNeeds {
  * Keeps strangers away from the parsers of carriers. A proof admits only to the TLS handshake inside the carrier, where the
  * agent authenticates. Each hub remembers the nonces that it has seen.
  */
-export function createCarrierGate(rooms: CarrierGateNeeds): CarrierGate {
+export function createCarrierGate(rooms: CarrierGateNeeds) {
   const { authorities, joinTokens, clusterName, clock } = rooms
   /** Wrong proofs of join tokens of one address in a minute: each is a query of the database. */
   const joinsPerMinute = rooms.config.proxy.limits.callsPerMinute.tokens
@@ -110,7 +100,14 @@ export function createCarrierGate(rooms: CarrierGateNeeds): CarrierGate {
   }
 
   return {
-    admits: (opening, authorization, { clientIp }) =>
-      check(opening, authorization, clientIp).catch(() => false),
+    /**
+     * Whether the `Authorization` header proves an agent of this cluster or a join token, for this request and for the first
+     * time. Never rejects: a proof that cannot be checked does not count.
+     */
+    admits: (
+      opening: CarrierOpening,
+      authorization: string | undefined,
+      { clientIp }: { readonly clientIp: string },
+    ): Promise<boolean> => check(opening, authorization, clientIp).catch(() => false),
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthorityAdministration, Waiting } from '../../api/administration.ts'
+import type { Waiting } from '../../api/administration.ts'
 import type { Authorities, AuthorityName } from '../../api/certificate-authorities.ts'
 import type { Enrolment } from '../../gate/enrolment/enrolment.ts'
 import type { JoinTokens } from '../../gate/enrolment/join-tokens.ts'
@@ -9,13 +9,7 @@ import type { Agents } from './agents.ts'
 import type { LiveLink } from './link.ts'
 
 /** Tracks which agents know the keys of a rotation. */
-export interface RotationProgress {
-  /** Sends an agent the trusted hub authorities; requests a renewal if the active key did not sign its certificate. */
-  announce(link: LiveLink): void
-  /** Handles a message from an agent. */
-  receive(link: LiveLink, message: Readonly<Record<string, unknown>>): void
-  readonly waiting: AuthorityAdministration['waiting']
-}
+export type RotationProgress = ReturnType<typeof createRotationProgress>
 
 const PIN = /^sha256:[0-9a-f]{64}$/
 const MOST_PINS = 8
@@ -32,7 +26,7 @@ export interface RotationNeeds {
 export function createRotationProgress(
   { authorities, enrolment, joinTokens, clock, log }: RotationNeeds,
   agents: Pick<Agents, 'get' | 'list'>,
-): RotationProgress {
+) {
   const activeId = (name: AuthorityName) => authorities.keys(name).find(({ state }) => state === 'active')?.id
   /** The key of the hub CA that agents need to know: the coming one, else the one in use. */
   const neededHubCa = () => {
@@ -44,14 +38,16 @@ export function createRotationProgress(
   const storing = new Set<string>()
 
   return {
-    announce(link) {
+    /** Sends an agent the trusted hub authorities; requests a renewal if the active key did not sign its certificate. */
+    announce(link: LiveLink): void {
       link.send({ type: 'hub_ca', hub_ca: authorities.bundle('hub-ca') })
       const agent = agents.get(link.hostname)
       if (!agent || link.retired) return
       const newest = agent.serial === link.certificate.serial
       if (agent.authority !== activeId('agent-ca') || !newest) link.send({ type: 'renew_now' })
     },
-    receive({ hostname }, message) {
+    /** Handles a message from an agent. */
+    receive({ hostname }: LiveLink, message: Readonly<Record<string, unknown>>): void {
       if (message.type !== 'hub_ca_stored' || !Array.isArray(message.pins)) return
       const pins = message.pins.slice(0, MOST_PINS).filter((pin) => typeof pin === 'string' && PIN.test(pin))
       const needed = neededHubCa()?.pin
@@ -69,7 +65,7 @@ export function createRotationProgress(
         )
         .finally(() => storing.delete(hostname))
     },
-    async waiting(name) {
+    async waiting(name: AuthorityName): Promise<readonly Waiting[]> {
       const now = clock.now()
       const living = agents.list().filter(({ certExpires }) => certExpires > now)
       const needed = neededHubCa()

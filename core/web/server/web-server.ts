@@ -21,7 +21,7 @@ import { type RenderError, sendError } from './error-response.ts'
 import { writeInTurns } from './long-response.ts'
 import { createAdminCalls } from './made-calls.ts'
 import { type Arrival, type GuardOptions, guardRoutes } from './route-guard.ts'
-import { nothingHere, type Route } from './route-table.ts'
+import { nothingHere } from './route-table.ts'
 import { compilersFactory } from './schema-check.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
@@ -55,22 +55,10 @@ export interface WebServerOptions
 }
 
 /** The hub's own host. */
-export interface Web {
-  /** Mounts all routes; rejects if one is unguarded. Call it before `serve`. */
-  start(): Promise<void>
-  /** Serves one request from the host router. */
-  readonly serve: ServeWeb
-  /** Also serves requests on the Unix socket, where the caller is the operator: at its path, or as inherited. */
-  listenSocket(at: string | ((server: Server) => Promise<unknown>)): Promise<void>
-  /** Every route with its access level. */
-  readonly routes: readonly Route[]
-  /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
-  drain(signal: AbortSignal): Promise<void>
-  close(): Promise<void>
-}
+export type Web = ReturnType<typeof createWebServer>
 
 /** Fastify for pages and the API; it never receives application traffic. */
-export function createWebServer(options: WebServerOptions): Web {
+export function createWebServer(options: WebServerOptions) {
   const { log, clock = systemClock, renderError, audit } = options
   const limits = { ...defaultLimits, ...options.limits }
   const arrivals = new WeakMap<object, Arrival>()
@@ -119,19 +107,23 @@ export function createWebServer(options: WebServerOptions): Web {
     app.register(namedRoutes(name, mounted), { prefix })
 
   return {
+    /** Every route with its access level. */
     routes,
-    async start() {
+    /** Mounts all routes; rejects if one is unguarded. Call it before `serve`. */
+    async start(): Promise<void> {
       await app.ready()
       const rights = new Set(routes.map(({ access }) => access).filter(isAdminRight))
       options.declare?.(rights)
       const changing = [...rights].filter((right) => !isReading(right))
       for (const hold of options.holds ?? []) hold.opened(calls, changing)
     },
-    serve(request, response, arrival) {
+    /** Serves one request from the host router. */
+    serve: ((request, response, arrival) => {
       arrivals.set(request, arrival)
       app.routing(request, response)
-    },
-    async listenSocket(at) {
+    }) as ServeWeb,
+    /** Also serves requests on the Unix socket, where the caller is the operator: at its path, or as inherited. */
+    async listenSocket(at: string | ((server: Server) => Promise<unknown>)): Promise<void> {
       const handler: RequestListener = (request, response) => {
         arrivals.set(request, 'operator')
         app.routing(request, response)
@@ -139,10 +131,11 @@ export function createWebServer(options: WebServerOptions): Web {
       admin = await (typeof at === 'string' ? listenAdminSocket(at, handler) : serveAdminSocket(handler, at))
       drainAdmin = drainServer(admin)
     },
-    async drain(signal) {
+    /** Waits for requests on the admin socket, and cuts them when the signal aborts. */
+    async drain(signal: AbortSignal): Promise<void> {
       await drainAdmin?.(signal)
     },
-    async close() {
+    async close(): Promise<void> {
       admin?.closeAllConnections()
       await new Promise<void>((resolve) => (admin ? admin.close(() => resolve()) : resolve()))
       await app.close()
