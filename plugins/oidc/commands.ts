@@ -55,7 +55,8 @@ class SsoTest extends AdminCommand {
     '<%= config.bin %> <%= command.id %> okta',
     '<%= config.bin %> <%= command.id %> --from-file sso.yaml',
   ]
-  static override args = { name: Args.string({ description: 'Name of the connector' }) }
+  // Standard input is the document of `--from-file -`, never the name.
+  static override args = { name: Args.string({ description: 'Name of the connector', ignoreStdin: true }) }
   static override flags = {
     'from-file': Flags.string({
       char: 'f',
