@@ -112,7 +112,7 @@ export const storedRooms = {
   }),
   users: room({
     needs: ['revisions'],
-    later: ['grants', 'sessions'],
+    later: ['grants', 'locks', 'sessions'],
     make: createUsers,
     provides: { users: (users) => users },
   }),

@@ -46,11 +46,11 @@ const WAYS: Readonly<Record<string, (users: Users, by: Actor) => Promise<unknown
 await hub.api('POST', '/users', { name: 'root@example.com', roles: ['admin'] })
 
 /** What each way was told, in a job or a hook of the plugin. */
-async function outcomes(where: 'job' | 'hook'): Promise<Readonly<Record<string, string>>> {
+async function outcomes(where: 'job' | 'hook', actors = ACTORS): Promise<Readonly<Record<string, string>>> {
   const { promise, resolve } = Promise.withResolvers<Record<string, string>>()
   const all: Act = async (users) => {
     const told: Record<string, string> = {}
-    for (const by of ACTORS)
+    for (const by of actors)
       for (const [name, way] of Object.entries(WAYS))
         told[`${by.subject.user} ${name}`] = await way(users, by).then(
           () => 'done',
@@ -83,6 +83,16 @@ for (const where of ['job', 'hook'] as const)
       t.same(await rolesOf('root@example.com'), ['admin'])
     },
   )
+
+t.test('an administrator who is locked is none who is left', async (t) => {
+  await hub.api('POST', '/users', { name: 'locked@example.com', roles: ['admin'] })
+  const { id } = await hub.api<{ id: string }>('POST', '/locks', { target: { user: 'locked@example.com' } })
+  const told = await outcomes('job', [actorOf('plugin:taker', 'bot')])
+  t.same(new Set(Object.values(told)), new Set(['last_admin']))
+  t.same(await rolesOf('root@example.com'), ['admin'])
+  await hub.api('DELETE', `/locks/${id}`)
+  await hub.api('DELETE', '/users/locked%40example.com')
+})
 
 t.test('with another administrator, the same plugin may: so it was the last one that was kept', async (t) => {
   await hub.api('POST', '/users', { name: 'other@example.com', roles: ['admin'] })

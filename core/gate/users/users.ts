@@ -1,3 +1,4 @@
+import type { LockView } from '../../api/access.ts'
 import type { UserAdministration } from '../../api/administration.ts'
 import type { Actor } from '../../api/audit.ts'
 import type { Transaction } from '../../api/database.ts'
@@ -26,6 +27,7 @@ interface UsersNeeds {
   readonly revisions: RunningRevisions
   readonly grants: { release(release: NameRelease): Promise<void> }
   readonly kernel: Pick<Kernel<HubHooks>, 'calls'>
+  readonly locks: LockView
   readonly sessions: Pick<Sessions, 'listIn' | 'end'>
   readonly clock: Clock
   readonly log: Log
@@ -60,6 +62,19 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     return rooms.sessions.end(ids, 'user_deleted', release.by.subject, release)
   }
 
+  /** Whether an administrator is not locked out. The operator on the hub's machine can end a lock, so for that one all count. */
+  function mayAct(row: UserTable, by: Actor): boolean {
+    if (!isAdmin(row)) return false
+    const subject = {
+      user: row.name,
+      roles: heldIn(row),
+      kind: 'session',
+      sessionId: null,
+      satisfied: [],
+    } as const
+    return by.subject.kind === 'operator' || rooms.locks.lockFor(subject, null) === null
+  }
+
   async function existing(trx: Transaction, name: string): Promise<UserTable> {
     const row = await rowOf(trx, foldName(name))
     if (!row) throw userNotFound(name)
@@ -79,7 +94,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
       actor.mayGive?.(
         'issuer' in set ? { user: row.name } : { roles: changedRoles(row, { ...row, ...set }), to: row.name },
       )
-      if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor)
+      if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor, mayAct)
       await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
       await also?.(trx, change, key, row)
       await note(change, 'user.updated', row, actor)
@@ -121,7 +136,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     confirm: (input, stands) => take(input, clock.now(), { known: true, stands }),
     claim: (input) => take(input, null),
     dropMappedRoles: (trx, change, connector, by) =>
-      dropMappedRoles(trx, change, connector, by, (trx) => view.rowsOf(trx, null)),
+      dropMappedRoles(trx, change, connector, by, (trx) => view.rowsOf(trx, null), mayAct),
 
     async create(given, roles, actor, holder) {
       const parsed = parseUserName(given)
@@ -163,7 +178,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
         const row = await existing(trx, name)
         const { key } = row
         actor.mayGive?.({ user: row.name })
-        await guardAdmins(row, () => view.rowsOf(trx, null), actor)
+        await guardAdmins(row, () => view.rowsOf(trx, null), actor, mayAct)
         await trx.withTables<AccessTables>().deleteFrom('users').where('key', '=', key).execute()
         const endedSessions = await released({ trx, change, key, by: actor, name: row.name })
         await note(change, 'user.deleted', row, actor)
@@ -232,13 +247,15 @@ const changedRoles = (before: RoleColumns, after: RoleColumns): readonly string[
 async function guardAdmins(
   row: UserTable,
   readAll: () => Promise<readonly UserTable[]>,
-  { subject }: Actor,
+  by: Actor,
+  mayAct: (row: UserTable, by: Actor) => boolean,
 ): Promise<void> {
+  const { subject } = by
   if (!isAdmin(row)) return
   if (subject.kind !== 'operator' && foldName(subject.user) === row.key)
     throw problemFor('self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
   const rows = await readAll()
-  if (rows.some((other) => other.key !== row.key && isAdmin(other))) return
+  if (rows.some((other) => other.key !== row.key && mayAct(other, by))) return
   throw problemFor('last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
 }
 
@@ -249,6 +266,7 @@ async function dropMappedRoles(
   connector: string,
   by: Actor | undefined,
   readAll: (trx: Transaction) => Promise<readonly UserTable[]>,
+  mayAct: (row: UserTable, by: Actor) => boolean,
 ): Promise<void> {
   const hadAdmin = (await readAll(trx)).some(isAdmin)
   const rows = await trx
@@ -260,7 +278,12 @@ async function dropMappedRoles(
     .returning('key')
     .execute()
   for (const { key } of rows) change.touch('user', key)
-  if (by && by.subject.kind !== 'operator' && hadAdmin && !(await readAll(trx)).some(isAdmin))
+  if (
+    by &&
+    by.subject.kind !== 'operator' &&
+    hadAdmin &&
+    !(await readAll(trx)).some((row) => mayAct(row, by))
+  )
     throw problemFor(
       'last_admin',
       `All admins got the role by the connector ${connector}. Give it to somebody first.`,
