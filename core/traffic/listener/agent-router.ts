@@ -31,28 +31,6 @@ type HubChoice = { readonly kind: 'this' } | OtherHub | { readonly kind: 'none';
  */
 export type TakeAgent = (raw: Duplex, info: ConnectionInfo, secured: () => void) => void
 
-export interface AgentRouter {
-  /** The ALPN names of agents and hubs. */
-  readonly names: ReadonlySet<string>
-  /**
-   * Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not.
-   * Calls `done` when their handshake no longer concerns this hub.
-   */
-  route(
-    raw: Duplex,
-    from: ConnectionInfo,
-    target: Extract<AlpnRoute, { kind: 'alpn' }>,
-    done: () => void,
-  ): string | null
-  /**
-   * Counts a carrier that is being opened, in its handshake or before, until the returned function is called. After the
-   * time limit, or to make room for others, `close` is called.
-   */
-  opening(clientIp: string, close: () => void): () => void
-  /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
-  deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void
-}
-
 /** Routes the connections of agents, and of hubs that relay, by their ALPN names, whichever transport brought them. */
 export function createAgentRouter(options: {
   /** By ALPN name. */
@@ -70,11 +48,20 @@ export function createAgentRouter(options: {
   readonly linked: (address: string) => void
   readonly drop: (carrier: { destroy(): void }, reason: string) => void
   readonly refuse: (carrier: Duplex, reason: string) => void
-}): AgentRouter {
+}) {
   const { takers, alpnTransport, peers, group, table, drop, refuse } = options
   const names = new Set(Object.keys(takers))
 
-  const route: AgentRouter['route'] = (raw, from, target, done) => {
+  /**
+   * Serves an agent's bytes here, or by the hub that the agent names. Returns why they are refused; null: they are not.
+   * Calls `done` when their handshake no longer concerns this hub.
+   */
+  function route(
+    raw: Duplex,
+    from: ConnectionInfo,
+    target: Extract<AlpnRoute, { kind: 'alpn' }>,
+    done: () => void,
+  ): string | null {
     if (target.alpn === RELAY_ALPN) {
       // Strangers do not even get to TLS.
       if (from.via === undefined) return 'not a hub of this cluster'
@@ -116,7 +103,11 @@ export function createAgentRouter(options: {
   const withoutSibling = ({ via, ...info }: ConnectionInfo): ConnectionInfo =>
     Object.freeze(via === undefined || group?.isSibling(via) ? info : { ...info, via })
 
-  const opening: AgentRouter['opening'] = (clientIp, close) => {
+  /**
+   * Counts a carrier that is being opened, in its handshake or before, until the returned function is called. After the
+   * time limit, or to make room for others, `close` is called.
+   */
+  function opening(clientIp: string, close: () => void): () => void {
     const done = (): void => {
       clearTimeout(deadline)
       table.delete(handshake)
@@ -132,10 +123,12 @@ export function createAgentRouter(options: {
   }
 
   return {
+    /** The ALPN names of agents and hubs. */
     names,
     route,
     opening,
-    deliver(carrier, from) {
+    /** Takes a carrier that a transport brought, as if the agent had connected to the public port. */
+    deliver(carrier: Duplex, from: Pick<ConnectionInfo, 'clientIp' | 'transport'>): void {
       carrier.on('error', () => carrier.destroy())
       const done = opening(from.clientIp, () => carrier.destroy())
       carrier.once('close', done)

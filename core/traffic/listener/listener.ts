@@ -3,8 +3,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import type { ConnectionInfo } from '../../api/protocol.ts'
 import type { Handshake } from '../../base/limits/handshake-table.ts'
 import { defaultLimits } from '../../base/limits/limits.ts'
-import type { Handle } from '../processes/node-handles.ts'
-import { type AgentRouter, createAgentRouter } from './agent-router.ts'
+import { createAgentRouter } from './agent-router.ts'
 import { routeAlpn } from './alpn-router.ts'
 import { createAskingServers } from './asking-servers.ts'
 import { ALERT_ALPN, ALERT_NAME, HELLO_BYTES, type Peeked } from './connection-preamble.ts'
@@ -18,30 +17,14 @@ import { createPublicPort, endsOf } from './public-port.ts'
 export type { ListenerOptions } from './listener-options.ts'
 
 /** The one public port. */
-export interface Listener {
-  listen(): Promise<{ readonly port: number }>
-  /** Accepts from an inherited socket too, until the returned function is called. */
-  adopt(handle: Handle): Promise<() => void>
-  /** Takes a connection that another process has accepted. */
-  take(socket: Socket): void
-  readonly deliver: AgentRouter['deliver']
-  readonly opening: AgentRouter['opening']
-  /** Accepts no more, and waits up to a second for TLS handshakes, whose requests then drain like others. */
-  stopAccepting(): Promise<void>
-  /** Drains the protocols (not browsers) and the connections relayed to other hubs. */
-  drain(signal: AbortSignal): Promise<void>
-  /** Closes the port and every connection immediately. */
-  close(): Promise<void>
-  /** Number of open connections in any stage. */
-  readonly connections: number
-}
+export type Listener = ReturnType<typeof createListener>
 
 /**
  * Opens nothing until `listen`. Routes each connection by its ClientHello to exactly one protocol, and closes malformed,
  * late and mixed ones. Throws `MEZ_SERVICE_TWICE` if two protocols claim the same ALPN name, and `MEZ_PART_INVALID` if
  * one claims a name of the core.
  */
-export function createListener(options: ListenerOptions): Listener {
+export function createListener(options: ListenerOptions) {
   const { protocols, certificates, peers } = options
   const limits = { ...defaultLimits, ...options.limits }
   const { handshakeMs } = limits
@@ -125,19 +108,24 @@ export function createListener(options: ListenerOptions): Listener {
   return {
     listen: port.listen,
     adopt: port.adopt,
+    /** Takes a connection that another process has accepted. */
     take: entrance.accept,
     deliver: agents.deliver,
     opening: agents.opening,
-    stopAccepting: () => port.stopAccepting(entrance.isQuiet),
-    async drain(signal) {
+    /** Accepts no more, and waits up to a second for TLS handshakes, whose requests then drain like others. */
+    stopAccepting: (): Promise<void> => port.stopAccepting(entrance.isQuiet),
+    /** Drains the protocols (not browsers) and the connections relayed to other hubs. */
+    async drain(signal: AbortSignal): Promise<void> {
       await Promise.allSettled([...protocols, relay].map((each) => each.drain(signal)))
     },
-    async close() {
+    /** Closes the port and every connection immediately. */
+    async close(): Promise<void> {
       const closed = port.close()
       entrance.destroy()
       await closed
     },
-    get connections() {
+    /** Number of open connections in any stage. */
+    get connections(): number {
       return entrance.connections()
     },
   }
