@@ -164,7 +164,8 @@ class BotsCreate extends PutCommand {
     '<%= config.bin %> <%= command.id %> ci --roles deploy --issuer https://token.actions.githubusercontent.com --audience https://mezite.example.com --claim repository=example/shop --claim ref=refs/heads/main',
     '<%= config.bin %> <%= command.id %> --from-file bots.yaml',
   ]
-  static override args = { name: Args.string({ description: 'Name of the bot' }) }
+  // Standard input is the document of `--from-file -`, never the name.
+  static override args = { name: Args.string({ description: 'Name of the bot', ignoreStdin: true }) }
   static override flags = {
     ...specFlags,
     'from-file': Flags.string({

@@ -447,6 +447,24 @@ t.test(
   },
 )
 
+t.test('a document on standard input is not taken for the name that may stand beside it', async (t) => {
+  const bot = 'kind: bot\nversion: v1\nmetadata: { name: ci }\nspec: { roles: [] }\n'
+  const app =
+    'kind: app\nversion: v1\nmetadata: { name: wiki }\nspec: { uri: "http://127.0.0.1:1", agents: [] }\n'
+  for (const [line, text, path] of [
+    ['bots create -f - --json', bot, '/v1/webapi/bots/ci'],
+    ['apps test -f - --json', app, '/v1/webapi/apps/test'],
+  ] as const) {
+    const before = hub.seen.length
+    const { err } = await runMezctl(line.split(' '), env, text)
+    t.notMatch(err, /give (?:either )?NAME/, line)
+    t.ok(
+      hub.seen.slice(before).some(({ url }) => url === path),
+      `${line} calls ${path}`,
+    )
+  }
+})
+
 t.test('auth export prints the key as it is', async (t) => {
   t.same(JSON.parse((await mezctl('auth export --type=app-jwt')).out), { keys: [{ kid: 'k1' }] })
   t.match((await mezctl('auth export --type=hub-ca')).out, /^-----BEGIN CERTIFICATE-----/)

@@ -30,7 +30,8 @@ export class AppsTest extends AdminCommand {
     '<%= config.bin %> <%= command.id %> grafana --uri http://10.0.3.13:3000',
     '<%= config.bin %> <%= command.id %> --from-file apps.yaml',
   ]
-  static override args = { name: Args.string({ description: 'Name of the app' }) }
+  // Standard input is the document of `--from-file -`, never the name.
+  static override args = { name: Args.string({ description: 'Name of the app', ignoreStdin: true }) }
   static override flags = {
     ...appFlags,
     ...agentFlag,
