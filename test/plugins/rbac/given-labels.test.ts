@@ -62,16 +62,23 @@ t.test('nobody makes an app their own, or that of a role of theirs, by a label',
   t.match(await call(ann, 'DELETE', '/apps/shared'), { status: 403 })
 })
 
-t.test('a label that is there already may stay, and be given on by who has what it gives', async (t) => {
-  await hub.api('PUT', '/apps/kept', app('kept', { boss: 'bob' }))
-  t.match(await put(ann, 'kept', { boss: 'bob', more: 'yes' }), { status: 200 })
-  await refused(t, ann, 'kept', { boss: 'ann' }, 'the right of somebody else is not hers')
-  t.match(await put(ann, 'kept', {}), { status: 200 }, 'taking a label away gives nobody a right')
-  await refused(t, ann, 'kept', { boss: 'bob' }, 'and putting it back would')
-  await hub.api('PUT', '/apps/ours', app('ours', { team: 'team' }))
-  t.match(await put(ann, 'ours', { team: 'team', boss: 'bob' }), { status: 200 }, 'she may delete it herself')
-  t.match(await call(bob, 'DELETE', '/apps/ours'), { status: 200 })
-})
+t.test(
+  'a label that is there already may stay, and whoever has the rights that a label gives may give it',
+  async (t) => {
+    await hub.api('PUT', '/apps/kept', app('kept', { boss: 'bob' }))
+    t.match(await put(ann, 'kept', { boss: 'bob', more: 'yes' }), { status: 200 })
+    await refused(t, ann, 'kept', { boss: 'ann' }, 'the right of somebody else is not hers')
+    t.match(await put(ann, 'kept', {}), { status: 200 }, 'taking a label away gives nobody a right')
+    await refused(t, ann, 'kept', { boss: 'bob' }, 'and putting it back would')
+    await hub.api('PUT', '/apps/ours', app('ours', { team: 'team' }))
+    t.match(
+      await put(ann, 'ours', { team: 'team', boss: 'bob' }),
+      { status: 200 },
+      'she may delete it herself',
+    )
+    t.match(await call(bob, 'DELETE', '/apps/ours'), { status: 200 })
+  },
+)
 
 t.test('a new app gets no label that gives others more than who makes it has', async (t) => {
   const maker = await person('maker', ['makes', 'owner'])

@@ -15,7 +15,7 @@ const put = (admin: object[], side = 'deny') =>
     ...{ kind: 'role', version: 'v1', metadata: { name: 'limits' }, spec: { [side]: { admin } } },
   })
 
-t.test('a kind or verb that nothing has is refused with what is meant, on both sides', async (t) => {
+t.test('a kind or verb that nothing has is refused with the probable spelling, on both sides', async (t) => {
   for (const side of ['deny', 'allow'])
     for (const [kinds, verbs, why] of [
       [['aps'], ['*'], /spec\.(deny|allow)\.admin.*did you mean app\?/s],
@@ -37,7 +37,7 @@ t.test('the roles that a new cluster has can be saved as they are', async (t) =>
     t.match(await hub.api('PUT', `/roles/${role.metadata.name}`, role), { created: false })
 })
 
-t.test('a role keeps what it says about a plugin that is absent now, and gets no other such kind', (t) => {
+t.test('a role keeps its rules about a plugin that is absent now, and gets no other such kind', (t) => {
   const spec = (...kinds: string[]): RoleSpec => ({ deny: { admin: [{ kinds, verbs: ['update'] }] } })
   const declared = new Set(['app.update'] as const)
   requireKnownRights(spec('app', 'fleet'), spec('fleet'), declared)
