@@ -76,10 +76,10 @@ export interface Pages {
   /** The language that an `Accept-Language` header prefers (RFC 9110 section 12.5.4). Default: English. */
   languageOf(acceptLanguage: string | undefined): Language
   /** The entries of a person's navigation, with what waits there for the person. One that fails is left out. */
-  navigationOf(person: {
-    readonly user: string
-    readonly roles: readonly string[]
-  }): readonly { readonly title: string; readonly href: string; readonly count: number }[]
+  navigationOf(
+    person: { readonly user: string; readonly roles: readonly string[] },
+    language?: Language,
+  ): readonly { readonly title: string; readonly href: string; readonly count: number }[]
   /** The reason with this code, of the core or of a plugin. */
   reasonOf(code: string): Reason | undefined
   /** Address of the page on the sign-in host that explains a reason code; null if no plugin has one. */

@@ -236,6 +236,9 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   }),
   homeLinks: partWith([], {
     title: name,
+    titles: optional(
+      rule('an object of texts, by language', (value) => isRecordOf(value, (one) => typeof one === 'string')),
+    ),
     href: rule(
       'a path of the sign-in host',
       (value) => typeof value === 'string' && safePath(value) === value,

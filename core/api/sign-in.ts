@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
-import type { Markup } from './pages.ts'
+import type { Language, Markup } from './pages.ts'
 import { Problem } from './problem.ts'
 import type { Session } from './sessions.ts'
 import type { SatisfiedRequirement } from './subject.ts'
@@ -241,6 +241,8 @@ export class SignInFailure extends Problem {
 /** An entry of the navigation for signed-in users. */
 export interface HomeLink {
   readonly title: string
+  /** The title in other languages. */
+  readonly titles?: Partial<Readonly<Record<Language, string>>>
   /** Path on the sign-in host. */
   readonly href: string
   /** Shown only to users with this role. Default: to all. */

@@ -98,6 +98,7 @@ const german = {
   From: 'Von',
   Applications: 'Anwendungen',
   'Last used': 'Zuletzt benutzt',
+  assigned: 'zugewiesen',
   never: 'nie',
   'This person has no roles.': 'Diese Person hat keine Rollen.',
   'Recorded since': 'Aufgezeichnet seit',

@@ -97,6 +97,7 @@ export default defineHubPlugin({
     for (const part of dashboardPartsOf({ store, review, clock })) provide.dashboardParts(part)
     provide.homeLinks({
       title: texts.en.title,
+      titles: { de: texts.de.title },
       href: PAGES,
       count({ user, roles }) {
         const me = use.users.byName(user)

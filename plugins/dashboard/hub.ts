@@ -57,7 +57,7 @@ export default defineHubPlugin({
     })
     tap.tunnel.changed(({ hostname }) => streams.publish(new Map([['agent', new Set([hostname])]])))
     provide.homeLinks({
-      ...{ title: 'Administration', href: '/web/admin' },
+      ...{ title: 'Administration', titles: { de: 'Verwaltung' }, href: '/web/admin' },
       count: (person) => (use.adminRights.any(person) ? 0 : null),
     })
     provide.webRoutes(assets.webRoutes)
@@ -70,6 +70,9 @@ export default defineHubPlugin({
       (part): part is PersonPanel => part.kind === 'person-panel',
     )
     const { languageOf } = use.pages
+    const languageFor = (request: {
+      readonly headers: { readonly 'accept-language'?: string | undefined }
+    }) => languageOf(request.headers['accept-language'])
     const parts = {
       pages,
       panels,
@@ -85,12 +88,20 @@ export default defineHubPlugin({
       name: 'dashboard',
       prefix: '/web/admin',
       home: (reply, view) =>
-        reply.page(use.pages.render({ ...launcherPage(view), ...assets.entry('launcher') })),
+        reply.page(
+          use.pages.render({
+            ...launcherPage(view, languageFor(reply.request)),
+            ...assets.entry('launcher'),
+          }),
+        ),
       async routes(web) {
         for (const path of ['/', '/*']) {
-          web.get(path, { config: { access: 'page' } }, async ({ subject }, reply) => {
+          web.get(path, { config: { access: 'page' } }, async (request, reply) => {
+            const { subject } = request
             if (!use.adminRights.any(subject)) throw problemFor('access_denied')
-            return reply.page(use.pages.render({ ...adminPage(subject), ...assets.entry('admin') }))
+            return reply.page(
+              use.pages.render({ ...adminPage(subject, languageFor(request)), ...assets.entry('admin') }),
+            )
           })
         }
       },

@@ -16,7 +16,7 @@ export default defineHubPlugin({
   needs: { pages },
   provides: { documentation, homeLinks, webRoutes },
   setup({ config, use, provide }) {
-    provide.homeLinks({ title: 'Documentation', href: '/web/docs' })
+    provide.homeLinks({ title: 'Documentation', titles: { de: 'Dokumentation' }, href: '/web/docs' })
     const access = config.public ? 'public' : 'page'
     const docs = docsRoutes({ contents: readContents(), pages: use.pages, access })
     provide.webRoutes(docs.routes)

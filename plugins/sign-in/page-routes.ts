@@ -50,7 +50,9 @@ export function pageRoutes(app: Web, deps: Deps): void {
     const apps = visible
       .filter(({ app }) => app.enabled)
       .map(({ app }) => ({ ...app, url: deps.catalog.urlOf(app), state: deps.tunnel.stateOf(app).state }))
-    const links = deps.template.navigationOf(subject).map(({ title, href }) => ({ title, href }))
+    const links = deps.template
+      .navigationOf(subject, deps.template.languageOf(request.headers['accept-language']))
+      .map(({ title, href }) => ({ title, href }))
     const lock = deps.locks.lockFor(subject, null)
     const locked = lock && (lock.message ?? 'Ask your administrator why.')
     const known = new Set(visible.map(({ app: { id } }) => id))

@@ -6,6 +6,7 @@ import { pagePolicy } from '../../api/page-policy.ts'
 import {
   type Brand,
   html,
+  type Language,
   type Markup,
   type PageAsset,
   type PageLayout,
@@ -118,11 +119,12 @@ export function createPages(options: {
     return folder === null ? text.replace('<style>STYLE</style>', () => `<style>${style}</style>`) : text
   }
 
-  function header({ on = 'hub', user = null, current }: PageLayout, words: Texts['template']) {
+  function header(layout: PageLayout, words: Texts['template']) {
+    const { on = 'hub', user = null, current, language } = layout
     const origin = on === 'hub' ? '' : signInOrigin
     const links = [
       { title: words.apps, href: '/', count: 0 },
-      ...linksOf(navigation(), { user: user?.name ?? '', roles: user?.roles ?? [] }),
+      ...linksOf(navigation(), { user: user?.name ?? '', roles: user?.roles ?? [] }, language),
     ]
     return html`<header class=${user === null ? 'bar' : 'bar signed-in'}>
       <a class="brand" href=${`${origin}/`}>
@@ -174,7 +176,7 @@ export function createPages(options: {
     asset: (name) => byName.get(name),
     elsewherePolicy: pagePolicy({ style: `'sha256-${hash}'` }),
     languageOf,
-    navigationOf: (person) => linksOf(navigation(), person),
+    navigationOf: (person, language) => linksOf(navigation(), person, language),
     reasonOf: (code) => reasonNamed(code) ?? options.reasonOf?.(code),
     explanationOf(code) {
       const path = routes()
@@ -228,11 +230,12 @@ interface ShownLink {
 function linksOf(
   links: readonly HomeLink[],
   person: { readonly user: string; readonly roles: readonly string[] },
+  language: Language = 'en',
 ): readonly ShownLink[] {
   return links.flatMap((link) => {
     if (link.role !== undefined && !person.roles.includes(link.role)) return []
     const count = countOf(link, person)
-    return count === null ? [] : [{ title: link.title, href: link.href, count }]
+    return count === null ? [] : [{ title: link.titles?.[language] ?? link.title, href: link.href, count }]
   })
 }
 

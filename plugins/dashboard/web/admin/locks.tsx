@@ -21,7 +21,8 @@ import { a } from './text.ts'
 type Lock = Responses['GET /locks'][number]
 export type LockKind = 'user' | 'role' | 'session' | 'app' | 'agent'
 
-const KINDS: readonly (readonly [LockKind, string])[] = [
+/** Made when a page is shown, because the other parts load this module before the texts of the language. */
+const kinds = (): readonly (readonly [LockKind, string])[] => [
   ['user', a('person')],
   ['role', a('role')],
   ['app', a('app')],
@@ -31,10 +32,10 @@ const KINDS: readonly (readonly [LockKind, string])[] = [
 
 function targetOf(lock: Lock): string {
   const [[kind, name] = ['', '']] = Object.entries(lock.target)
-  return `${KINDS.find(([each]) => each === kind)?.[1] ?? kind} ${name}`
+  return `${kinds().find(([each]) => each === kind)?.[1] ?? kind} ${name}`
 }
 
-const columns: readonly Column<Lock>[] = [
+const columns = (): readonly Column<Lock>[] => [
   { title: a('target'), sort: 'target', narrow: 'first', cell: (lock) => <Target lock={lock} /> },
   { title: a('message'), narrow: 'second', cell: ({ message }) => message ?? <span class="quiet">–</span> },
   { title: a('by'), cell: ({ by }) => by ?? <span class="quiet">–</span> },
@@ -63,7 +64,7 @@ function Target({ lock }: { readonly lock: Lock }) {
   ) : (
     <>
       <a href={to(page, name)}>{name}</a>{' '}
-      <span class="quiet">{KINDS.find(([each]) => each === kind)?.[1]}</span>
+      <span class="quiet">{kinds().find(([each]) => each === kind)?.[1]}</span>
     </>
   )
 }
@@ -199,10 +200,10 @@ export function Locks() {
         path="/locks"
         kinds={['lock']}
         label={a('locks')}
-        columns={columns}
+        columns={columns()}
         keyOf={({ id }) => id}
         search={a('lockFilter')}
-        states={Object.fromEntries(KINDS)}
+        states={Object.fromEntries(kinds())}
         actions={[
           {
             verb: a('unlock'),
@@ -245,7 +246,7 @@ export function AddLock(props: { readonly target?: readonly [LockKind, string]; 
           <ChoiceField
             label={a('what')}
             value={kind}
-            options={KINDS}
+            options={kinds()}
             onChange={(value) => setKind(value as LockKind)}
           />
           <TextField label={a('name')} value={name} required onChange={setName} />

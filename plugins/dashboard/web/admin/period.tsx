@@ -1,4 +1,4 @@
-import { useId } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import { ChoiceField } from './fields.tsx'
 import { a } from './text.ts'
 
@@ -29,6 +29,20 @@ const CHOICES: Readonly<Record<string, () => Period>> = {
   week: () => since(7 * 24 * HOUR),
 }
 
+/** A period that was chosen by its name a moment ago still has this name. */
+const MOMENT_MS = 5 * 60_000
+
+/** The name of a period as it would be chosen now; `own` if it has none. */
+function nameOf({ from, to }: Period): string {
+  const near = (one: string, other: string) =>
+    one === other || Math.abs(Date.parse(one) - Date.parse(other)) < MOMENT_MS
+  const found = Object.entries(CHOICES).find(([, choose]) => {
+    const choice = choose()
+    return near(choice.from, from) && choice.to === to
+  })
+  return found?.[0] ?? 'own'
+}
+
 /** What `datetime-local` shows and returns: the time of the browser's zone. */
 function localOf(time: string): string {
   const date = new Date(time)
@@ -40,8 +54,8 @@ function localOf(time: string): string {
 export function PeriodFields(props: Period & { onChange(period: Period): void }) {
   const { from, to, onChange } = props
   const id = useId()
-  const isYesterday = from === CHOICES.yesterday!().from && to === CHOICES.yesterday!().to
-  const chosen = from === '' && to === '' ? 'ever' : isYesterday ? 'yesterday' : 'own'
+  const [named, setNamed] = useState(() => ({ name: nameOf({ from, to }), from, to }))
+  const chosen = named.from === from && named.to === to ? named.name : nameOf({ from, to })
   const moment = (name: 'from' | 'to', title: string, value: string) => (
     <div class="field">
       <label for={`${id}-${name}`}>{title}</label>
@@ -71,8 +85,10 @@ export function PeriodFields(props: Period & { onChange(period: Period): void })
           ...(chosen === 'own' ? [['own', a('ownPeriod')] as const] : []),
         ]}
         onChange={(name) => {
-          const period = CHOICES[name]
-          if (period) onChange(period())
+          const period = CHOICES[name]?.()
+          if (!period) return
+          setNamed({ name, ...period })
+          onChange(period)
         }}
       />
       {moment('from', a('periodFrom'), from)}
