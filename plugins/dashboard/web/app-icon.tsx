@@ -1,22 +1,5 @@
 import { drawings } from '@mezite/core/drawings'
-
-/** Well-known apps and their presets, by a part of the name. */
-const KNOWN: readonly (readonly [RegExp, string])[] = [
-  [/grafana|kibana|superset|metabase|redash|kiali|opencost|looker|dashboard/, 'chart'],
-  [/prometheus|alert|monitor|uptime|zabbix|nagios|sentry|jaeger|hubble|loki|pulse/, 'pulse'],
-  [/jenkins|argo|drone|airflow|backstage|rundeck|tekton|mlflow|ci\b|build|deploy/, 'build'],
-  [/git|gitea|bitbucket|code|sonarqube|sourcegraph|phabricator|jupyter/, 'code'],
-  [/wiki|docs?\b|confluence|bookstack|handbook|outline|penpot/, 'book'],
-  [/postgres|mysql|maria|redis|mongo|sql|pgadmin|database|clickhouse|elastic|kafka/, 'database'],
-  [/ssh|shell|terminal|console|bastion/, 'terminal'],
-  [/rancher|nomad|consul|kubernetes|fleet|portainer/, 'server'],
-  [/vault|secret|passbolt|bitwarden|identity|keycloak/, 'shield'],
-  [/mail|roundcube|smtp/, 'mail'],
-  [/chat|mattermost|matrix|rocket/, 'chat'],
-  [/file|nextcloud|minio|nas\b|storage|artifactory|nexus|harbor|registry/, 'folder'],
-  [/jira|ticket|issue|redmine|youtrack/, 'check'],
-  [/live|stream|video|camera/, 'play'],
-]
+import { productOf } from './app-product.ts'
 
 /** Hues of the tiles of initials and presets; each has the same contrast in both themes. */
 const TONES = 8
@@ -36,16 +19,6 @@ function initialsOf(name: string): string {
   const letters =
     words.length > 1 ? words.slice(0, 2).map(([first]) => first) : (words[0] ?? ['?']).slice(0, 2)
   return letters.join('').toLocaleUpperCase()
-}
-
-/** The product that a name speaks of, or its first word, and the drawing of a known one. Apps of one product have one colour. */
-function productOf(name: string): readonly [product: string, drawing?: string] {
-  const lower = name.toLowerCase()
-  for (const [pattern, drawing] of KNOWN) {
-    const [found] = pattern.exec(lower) ?? []
-    if (found !== undefined) return [found, drawing]
-  }
-  return [lower.split(/[\s._-]+/)[0] ?? lower]
 }
 
 /** An app's uploaded image, preset, or initials. Decoration: the name stands beside it. */
