@@ -14,7 +14,8 @@ const many = (count: number, name: (at: number) => string) =>
   Array.from({ length: count }, (_, at) => name(at))
 
 const namesOf = ({ people, apps, agents }: LargeSizes): TrailNames => ({
-  people: many(people, large.person),
+  // A fifth of them, so that each has done something on every day.
+  people: many(Math.ceil(people / 5), (at) => large.person(at * 5)),
   apps: many(apps, large.app),
   agents: many(apps, (at) => large.agentOf(at, agents)),
   rare: null,

@@ -95,7 +95,8 @@ export async function fillTrail(db: Database, stretch: Stretch = TRAIL): Promise
     SELECT ${offset} + i, ${offset} + i, 'h', ${id('1')}, ${time}, type, user_name, app, json_build_object('id', ${id('1')}, 'type', type,
       'time', to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'user', user_name, 'success', reason IS NULL,
       'client_ip', '198.51.100.' || i % 200, 'session_id', ${session(sql`i / 800`)}, 'request_id', ${id('7')},
-      'reason', reason, 'app', app, 'agent', agent), md5(i::text)
+      'reason', reason, 'app', app, 'agent', agent,
+      'name', CASE WHEN type = 'role.updated' THEN 'data-staff' END), md5(i::text)
     FROM (SELECT i, ${person(sql`i / 20`)} AS user_name,
         CASE WHEN i % 2000 = 60 THEN 'role.updated' WHEN i % 60 = 0 THEN 'access.denied' ELSE 'user.login' END AS type,
         CASE WHEN i % 60 = 0 THEN 'label_mismatch' END AS reason,
