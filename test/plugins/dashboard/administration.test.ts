@@ -588,8 +588,34 @@ t.test(
       .getByRole('link', { name: 'gitlab', exact: true })
       .waitFor()
     const section = page.locator('section', { hasText: 'What this person opened' })
-    await section.getByLabel('Period').selectOption('yesterday')
+    const period = section.getByLabel('Period')
+    t.equal(await period.inputValue(), 'day', 'it begins with the last 24 hours, by their name')
+    await period.selectOption('yesterday')
     await section.getByText('Nothing was opened in this period.').waitFor()
+    t.equal(await section.getByLabel('From').count(), 0)
+    await period.selectOption('own')
+    const moments = [
+      await section.getByLabel('From').inputValue(),
+      await section.getByLabel('To').inputValue(),
+    ]
+    t.ok(
+      moments.every((moment) => moment.endsWith('T00:00')),
+      `an own period begins with the one before: ${moments.join(' to ')}`,
+    )
+    await section.getByRole('link', { name: 'Requests' }).click()
+    await page.waitForURL(/requests\?user=.*from=.*to=/)
+    t.equal(await page.getByLabel('Period').inputValue(), 'yesterday', 'the requests are those of the period')
+    await page.getByLabel('Period').selectOption('ever')
+    await page.getByLabel('Period').selectOption('own')
+    const [from, to] = [await page.getByLabel('From').inputValue(), await page.getByLabel('To').inputValue()]
+    t.ok(
+      from.endsWith('T00:00') && Math.abs(new Date(to).getTime() - Date.now()) < 120_000,
+      `${from} to ${to}`,
+    )
+    const row = page.locator('tbody tr', { hasText: 'app.request' }).filter({ hasText: 'gitlab' }).first()
+    // Both are links.
+    await row.getByRole('link', { name: own.user }).waitFor()
+    await row.getByRole('link', { name: 'gitlab', exact: true }).waitFor()
     t.strictSame(faults, [])
   },
 )

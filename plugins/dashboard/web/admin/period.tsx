@@ -20,10 +20,13 @@ function dayStart(before: number): Date {
 
 const since = (ms: number): Period => ({ from: new Date(Date.now() - ms).toISOString(), to: '' })
 
+/** The last 24 hours: what lists of visits begin with. */
+export const lastDay = (): Period => since(24 * HOUR)
+
 const CHOICES: Readonly<Record<string, () => Period>> = {
   ever: () => ({ from: '', to: '' }),
   hour: () => since(HOUR),
-  day: () => since(24 * HOUR),
+  day: lastDay,
   today: () => ({ from: dayStart(0).toISOString(), to: '' }),
   yesterday: () => ({ from: dayStart(1).toISOString(), to: dayStart(0).toISOString() }),
   week: () => since(7 * 24 * HOUR),
@@ -50,12 +53,16 @@ function localOf(time: string): string {
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }
 
-/** A period by its name, or by its beginning and end. */
+/** A period by its name, or by its beginning and end, which an own period has from the one before. */
 export function PeriodFields(props: Period & { onChange(period: Period): void }) {
   const { from, to, onChange } = props
   const id = useId()
   const [named, setNamed] = useState(() => ({ name: nameOf({ from, to }), from, to }))
   const chosen = named.from === from && named.to === to ? named.name : nameOf({ from, to })
+  const choose = (name: string, period: Period) => {
+    setNamed({ name, ...period })
+    onChange(period)
+  }
   const moment = (name: 'from' | 'to', title: string, value: string) => (
     <div class="field">
       <label for={`${id}-${name}`}>{title}</label>
@@ -65,7 +72,7 @@ export function PeriodFields(props: Period & { onChange(period: Period): void })
         value={localOf(value)}
         onChange={(event) => {
           const { value } = event.currentTarget
-          onChange({ from, to, [name]: value === '' ? '' : new Date(value).toISOString() })
+          choose('own', { from, to, [name]: value === '' ? '' : new Date(value).toISOString() })
         }}
       />
     </div>
@@ -82,17 +89,20 @@ export function PeriodFields(props: Period & { onChange(period: Period): void })
           ['today', a('today')],
           ['yesterday', a('yesterday')],
           ['week', a('days', { count: 7 })],
-          ...(chosen === 'own' ? [['own', a('ownPeriod')] as const] : []),
+          ['own', a('ownPeriod')],
         ]}
-        onChange={(name) => {
-          const period = CHOICES[name]?.()
-          if (!period) return
-          setNamed({ name, ...period })
-          onChange(period)
-        }}
+        onChange={(name) =>
+          choose(
+            name,
+            CHOICES[name]?.() ?? {
+              from: from || dayStart(0).toISOString(),
+              to: to || new Date().toISOString(),
+            },
+          )
+        }
       />
-      {moment('from', a('periodFrom'), from)}
-      {moment('to', a('periodTo'), to)}
+      {chosen === 'own' && moment('from', a('periodFrom'), from)}
+      {chosen === 'own' && moment('to', a('periodTo'), to)}
     </>
   )
 }

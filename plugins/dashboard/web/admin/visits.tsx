@@ -3,30 +3,27 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { LocalListing } from './local-listing.tsx'
 import { Section, Shown, Time } from './parts.tsx'
-import { PeriodFields } from './period.tsx'
+import { lastDay, PeriodFields } from './period.tsx'
 import { BASE, to } from './router.ts'
 import { a } from './text.ts'
 
 type Visit = Responses['GET /visits'][number]
 
-const DAY_MS = 86_400_000
-
 /** Who opened an app, or what a person opened, in a period. Nothing without the plugin that stores the audit trail. */
 export function Visits({ app, user }: { readonly app?: string; readonly user?: string }) {
-  const [period, setPeriod] = useState(() => ({
-    from: new Date(Date.now() - DAY_MS).toISOString(),
-    to: '',
-  }))
+  const [period, setPeriod] = useState(lastDay)
   const who = { ...(app && { app }), ...(user && { user }) }
-  const query = new URLSearchParams({ ...who, from: period.from || new Date(0).toISOString() })
-  if (period.to !== '') query.set('to', period.to)
+  const { from, to: until } = period
+  const ended = until !== '' && { to: until }
+  const query = new URLSearchParams({ ...who, from: from || new Date(0).toISOString(), ...ended })
+  const requests = new URLSearchParams({ ...who, ...(from !== '' && { from }), ...ended })
   const found = useResource<readonly Visit[]>(`/visits?${query}`, [])
   if (found.error?.status === 404) return null
   const nameOf = (visit: Visit) => (app === undefined ? visit.app : visit.user) ?? '–'
   return (
     <Section
       title={app === undefined ? a('opened') : a('openedBy')}
-      tools={<a href={`${BASE}/requests?${new URLSearchParams(who)}`}>{a('itsRequests')}</a>}
+      tools={<a href={`${BASE}/requests?${requests}`}>{a('itsRequests')}</a>}
     >
       <div class="filters">
         <PeriodFields {...period} onChange={setPeriod} />
