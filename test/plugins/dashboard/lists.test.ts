@@ -60,6 +60,12 @@ t.test(
   },
 )
 
+t.test('an overview without traffic says so in a sentence, without charts', async (t) => {
+  await at('')
+  await page.getByText('Nobody opened an application in this period.').waitFor()
+  t.equal(await page.locator('.plot').count(), 0)
+})
+
 t.test('a list is searched, sorted, filtered by state and kept in the address', async (t) => {
   await at('/apps')
   await page.getByRole('button', { name: /^Switched off 10$/ }).click()

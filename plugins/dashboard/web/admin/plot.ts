@@ -14,24 +14,42 @@ function roundUp(value: number): number {
   return unit * ([1, 2, 4, 6, 8].find((step) => value <= step * unit) ?? 10)
 }
 
-/** Draws lines over time into an element, as wide as it is. Returns how to remove them. */
+/** What a chart shows. Its lines stay the same, with other values. */
+interface Shown {
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+}
+
+export interface Plot {
+  /** Shows other values, without losing the time that a person looks at. */
+  update(shown: Shown): void
+  remove(): void
+}
+
+/** Draws lines over time into an element, as wide as it is. */
 export function plot(
   host: HTMLElement,
-  options: {
-    readonly times: readonly number[]
-    readonly lines: readonly Line[]
+  options: Shown & {
+    readonly title: string
     readonly unit: string
     readonly bytes: boolean
-    /** Called with the index of the time that a person clicks on. */
+    /** Called with the index of the time that a person clicks on, or presses Enter at. */
     readonly onPick: (index: number) => void
   },
-): () => void {
-  const { times, lines, unit, bytes, onPick } = options
+): Plot {
+  const { title, unit, bytes, onPick } = options
+  let { times, lines } = options
   const style = getComputedStyle(host)
   const grid = { stroke: 'rgb(128 128 128 / 18%)', width: 1 }
   const font = `12px ${style.fontFamily}`
   const value = (number: number | null) =>
     number === null ? '–' : bytes ? formatBytes(number) : `${number}${unit && ` ${unit}`}`
+  /** What stands under the pointer, for who cannot see it. */
+  const words = (index: number) =>
+    [
+      clock.format((times[index] ?? 0) * 1_000),
+      ...lines.map(({ label, values }) => `${label}: ${value(values[index] ?? null)}`),
+    ].join(', ')
   /** Computed when it is drawn, because the theme may change. */
   const color = (name: string) => () => {
     const probe = document.createElement('span')
@@ -76,18 +94,18 @@ export function plot(
           label: a('time'),
           value: (_chart, time: number | null) => (time === null ? '' : clock.format(time * 1_000)),
         },
-        ...lines.map(({ label, color: name, values }) => ({
+        ...lines.map(({ label, color: name }) => ({
           label,
           stroke: color(name),
           width: 1.5,
           spanGaps: true,
           // A single value has no line.
-          points: { show: values.filter((each) => each !== null).length === 1, fill: color(name) },
+          points: { show: isSingle, fill: color(name) },
           value: (_chart: uPlot, number: number | null) => value(number),
         })),
       ],
     },
-    [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData,
+    dataOf(options),
     host,
   )
   chart.over.style.cursor = 'pointer'
@@ -95,14 +113,85 @@ export function plot(
     const { idx } = chart.cursor
     if (typeof idx === 'number') onPick(idx)
   })
+  const walk = walkable(chart, { title, onPick, words })
   const theme = matchMedia('(prefers-color-scheme: dark)')
   const redraw = () => chart.redraw()
   theme.addEventListener('change', redraw)
   const watch = new ResizeObserver(() => chart.setSize({ width: host.clientWidth, height: HEIGHT }))
   watch.observe(host)
-  return () => {
-    watch.disconnect()
-    theme.removeEventListener('change', redraw)
-    chart.destroy()
+  return {
+    update(shown) {
+      ;({ times, lines } = shown)
+      chart.setData(dataOf(shown))
+      walk()
+    },
+    remove() {
+      watch.disconnect()
+      theme.removeEventListener('change', redraw)
+      chart.destroy()
+    },
   }
+}
+
+const dataOf = ({ times, lines }: Shown) =>
+  [times, ...lines.map(({ values }) => values)] as unknown as uPlot.AlignedData
+
+/** A single value has no line. */
+const isSingle = (chart: uPlot, series: number): boolean =>
+  [...(chart.data[series] ?? [])].filter((value) => value !== null).length === 1
+
+/**
+ * Lets a person go through the times of a chart with the keyboard, as through the values of a slider: arrows, Home and End,
+ * and Enter for what a click does. Returns what says the values again after they have changed.
+ */
+function walkable(
+  chart: uPlot,
+  options: {
+    readonly title: string
+    readonly onPick: (index: number) => void
+    readonly words: (index: number) => string
+  },
+): () => void {
+  const { title, onPick, words } = options
+  const { over, root } = chart
+  /** The time that was chosen; the newest one before and once it is over. */
+  let chosen: number | undefined
+  const last = () => chart.data[0].length - 1
+  const place = () => {
+    const found = chosen === undefined ? -1 : chart.data[0].indexOf(chosen)
+    return found < 0 ? last() : found
+  }
+  const say = () => {
+    over.setAttribute('aria-valuemax', String(last()))
+    over.setAttribute('aria-valuenow', String(place()))
+    over.setAttribute('aria-valuetext', words(place()))
+  }
+  const show = () => {
+    say()
+    chart.setCursor({ left: chart.valToPos(chart.data[0][place()] ?? 0, 'x'), top: 0 })
+  }
+  over.tabIndex = 0
+  over.setAttribute('role', 'slider')
+  over.setAttribute('aria-label', title)
+  over.setAttribute('aria-valuemin', '0')
+  root.querySelector('.u-legend')?.setAttribute('aria-hidden', 'true')
+  say()
+  over.addEventListener('focus', () => over.matches(':focus-visible') && show())
+  over.addEventListener('blur', () => chart.setCursor({ left: -10, top: -10 }))
+  over.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const to: Readonly<Record<string, number>> = {
+      ...{ ArrowLeft: place() - 1, ArrowDown: place() - 1, ArrowRight: place() + 1, ArrowUp: place() + 1 },
+      ...{ Home: 0, End: last() },
+    }
+    const next = to[event.key]
+    if (event.key === 'Enter') onPick(place())
+    else if (next === undefined) return
+    else {
+      chosen = chart.data[0][Math.max(0, Math.min(next, last()))]
+      show()
+    }
+    event.preventDefault()
+  })
+  return say
 }

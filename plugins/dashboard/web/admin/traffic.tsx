@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
 import { formatBytes, Section, Shown } from './parts.tsx'
+import type { Plot } from './plot.ts'
 import { go } from './router.ts'
 import { a } from './text.ts'
 
@@ -56,8 +57,8 @@ function Charts({ points, app }: { readonly points: readonly Point[]; readonly a
   }
   const sum = (read: (point: Point) => number) => points.reduce((total, point) => total + read(point), 0)
   const requests = sum((point) => point.requests)
-  if (app !== undefined && requests === 0 && sum((p) => p.bytes_in + p.bytes_out) === 0)
-    return <p class="quiet">{a('noTraffic')}</p>
+  if (requests === 0 && sum((p) => p.bytes_in + p.bytes_out) === 0)
+    return <p class="quiet">{a(app === undefined ? 'noTrafficAtAll' : 'noTraffic')}</p>
   const errors = sum((point) => point.errors)
   const slowest = points.findLast((point) => point.p95_ms !== null)
   const line = (label: string, color: string, read: (point: Point) => number | null): Line => ({
@@ -116,7 +117,7 @@ function Charts({ points, app }: { readonly points: readonly Point[]; readonly a
 }
 
 interface ChartProps {
-  /** Called with the index of the time that a person clicks on. */
+  /** Called with the index of the time that a person chooses. */
   readonly onPick: (index: number) => void
   readonly title: string
   /** The chart in words. */
@@ -131,28 +132,35 @@ function Chart({ title, figure, times, lines, unit, bytes, onPick }: ChartProps)
   const pick = useRef(onPick)
   pick.current = onPick
   const host = useRef<HTMLDivElement>(null)
+  const drawn = useRef<Plot | null>(null)
+  const shown = useRef({ times, lines })
+  shown.current = { times, lines }
   useEffect(() => {
-    let remove: (() => void) | undefined
     let closed = false
     void import('./plot.ts').then(({ plot }) => {
-      if (!closed && host.current)
-        remove = plot(host.current, {
-          ...{ times, lines, unit: unit ?? '', bytes: bytes ?? false },
-          onPick: (index) => pick.current(index),
-        })
+      if (closed || !host.current) return
+      drawn.current = plot(host.current, {
+        ...{ title, ...shown.current, unit: unit ?? '', bytes: bytes ?? false },
+        onPick: (index) => pick.current(index),
+      })
     })
     return () => {
       closed = true
-      remove?.()
+      drawn.current?.remove()
+      drawn.current = null
     }
-  }, [times.at(-1), times.length, lines.map(({ values }) => values.join()).join(';')])
+  }, [])
+  useEffect(
+    () => drawn.current?.update(shown.current),
+    [times.at(-1), times.length, lines.map(({ values }) => values.join()).join(';')],
+  )
   return (
     <figure class="chart">
       <figcaption>
         {title}
         <strong>{figure}</strong>
       </figcaption>
-      <div ref={host} class="plot" aria-hidden="true" />
+      <div ref={host} class="plot" />
     </figure>
   )
 }

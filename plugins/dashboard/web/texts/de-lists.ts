@@ -59,6 +59,7 @@ export const lists: Catalogue<typeof english> = {
   onlyChanges: 'Nur Änderungen',
   appsReady: 'Anwendungen bereit',
   noTraffic: 'Niemand hat diese Anwendung in dieser Zeit geöffnet.',
+  noTrafficAtAll: 'Niemand hat in dieser Zeit eine Anwendung geöffnet.',
   device: 'Gerät',
   devices: 'Geräte und ihre Sitzungen',
   endAllAccess: 'Zugang ganz beenden',

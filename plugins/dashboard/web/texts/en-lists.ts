@@ -56,6 +56,7 @@ export const lists = {
   onlyChanges: 'Only changes',
   appsReady: 'Applications ready',
   noTraffic: 'Nobody opened this application in this period.',
+  noTrafficAtAll: 'Nobody opened an application in this period.',
   device: 'Device',
   devices: 'Devices and their sessions',
   endAllAccess: 'End all access',
