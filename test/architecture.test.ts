@@ -244,10 +244,10 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of the core without testing': 42_200,
-  'lines of all sources, without tests and examples': 130_000,
-  'arrows between parts of the core, types included': 190,
-  'names of the contract that one package uses, or none': 68,
+  'lines of the core without testing': 41_584,
+  'lines of all sources, without tests and examples': 126_706,
+  'arrows between parts of the core, types included': 189,
+  'names of the contract that one package uses, or none': 64,
   'names of @mezite/core/protocol': 72,
 }
 
