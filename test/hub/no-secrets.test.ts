@@ -39,7 +39,7 @@ const { link } = await hub.api<{ link: string }>('POST', '/invitations', { name:
 /** What was shown once, when it was made. */
 const secrets = [SECRET, bot.secret, token.token, join.token, link.split('#')[1]].map(String)
 
-t.test('no list or record shows a secret, whoever reads it', async (t) => {
+t.test('lists and records show a secret to no role', async (t) => {
   t.ok(
     secrets.every((one) => one.length >= 16 && one !== 'undefined'),
     JSON.stringify(secrets.map((one) => one.length)),
