@@ -66,7 +66,7 @@ async function call(
   else response.destroy()
   const value = text === '' ? {} : (JSON.parse(text) as { code?: string; detail?: string })
   const { code, detail } = value as { code?: string; detail?: string }
-  return { status, code, detail, value, total: sent['x-total-count']?.toString() }
+  return { status, code, detail, value, total: sent['x-mezite-list']?.toString() }
 }
 
 const app = (name: string, labels: object) => ({
@@ -153,6 +153,7 @@ t.test('lists have what one may read, and totals, searches and orders know nothi
   t.same((await names('')).names, ['mine', 'ours'])
   const all = await names('?limit=1')
   t.equal(all.names.length, 1)
+  t.equal(all.total, 'found=2, all=2', 'the counts are of what one may read')
   t.equal((await names('?q=secret')).names.length, 0)
   t.equal((await names('?name=theirs')).names.length, 0)
   t.same((await names('?sort=state&limit=10')).names, ['mine', 'ours'])

@@ -35,9 +35,9 @@ export function requireRight(
   if (rows !== 'asks') {
     const key = keyOf(request)
     const labels = rows.labelsOf(key)
-    // A route that makes a new thing asks with the labels that the thing gets.
-    if (labels !== undefined && !rights.may(subject, right, labels))
-      throw mayRead(subject, right, labels, rights) ? lacking(right) : rows.missing(key)
+    // Nothing is answered as a hidden thing is. A route that makes a new thing asks with the labels that the thing gets.
+    if (labels === undefined ? isReading(right) : !rights.may(subject, right, labels))
+      throw labels && mayRead(subject, right, labels, rights) ? lacking(right) : rows.missing(key)
   }
   for (const labels of wanted.get(request) ?? [])
     if (!rights.may(subject, right, labels)) throw lacking(right)
