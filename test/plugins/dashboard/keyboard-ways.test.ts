@@ -4,22 +4,13 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
 import { api, dashboard, hub, openTab, violations } from './browser.ts'
+import { search } from './palette.ts'
 import { tabTo } from './tab-key.ts'
 
 const idWithFocus = (page: Page) => page.evaluate<string>('document.activeElement.id')
 const tagWithFocus = (page: Page) => page.evaluate<string>('document.activeElement.tagName')
 const person = (name: string) => `${name}@northwind.example`
 const statusOf = (page: Page, text: string | RegExp) => page.getByRole('status').filter({ hasText: text })
-
-/** Opens a page or does something by the search over everything. */
-async function search(page: Page, words: string, hit: string): Promise<void> {
-  await page.keyboard.press('Control+k')
-  await page.locator('.palette').waitFor()
-  await page.keyboard.type(words)
-  await page.locator('.palette [role=option][aria-selected=true]', { hasText: hit }).waitFor()
-  await page.keyboard.press('Enter')
-  await page.locator('.palette').waitFor({ state: 'detached' })
-}
 
 t.test('a whole request: found, asked for, approved, and the application opens', async (t) => {
   const request = { app_labels: { team: 'platform' }, max_duration: '4h', reason: 'required' }

@@ -3,6 +3,7 @@
 import t from 'tap'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
 import { api, dashboard, hub, openTab } from './browser.ts'
+import { search } from './palette.ts'
 import { tabTo } from './tab-key.ts'
 
 /** Roles that say nothing without a name. */
@@ -89,10 +90,7 @@ for (const [name, path, parts] of TREES)
 t.test('an application is added with the keyboard alone, and found again', async (t) => {
   const { page, faults } = await openTab(t)
   await openPage(page, `${hub.url}/web/admin`)
-  await page.keyboard.press('Control+k')
-  await page.keyboard.type('add an application')
-  await page.locator('.palette [role=option]', { hasText: 'Add an application' }).first().waitFor()
-  await page.keyboard.press('Enter')
+  await search(page, 'add an application', 'Add an application')
   await page.getByRole('heading', { name: 'Add an application' }).waitFor()
   await tabTo(page, /^Name/)
   await page.keyboard.type('keys')

@@ -12,6 +12,7 @@ import {
   fakeClock,
   type TestHub,
 } from '@mezite/core/testing'
+import { until } from '../../until.ts'
 import { type Holder, keysOf } from '../webauthn/key-hub.ts'
 
 /** Another network than that of 127.0.0.1, for which Linux needs no setting. */
@@ -180,8 +181,13 @@ export function devicesOf(
     const [secret] = SECRET.exec(page.text) ?? []
     if (secret === undefined) throw new Error(`no device: ${page.status} ${page.text}`)
     const { name } = fill(form)
-    const found = (await devices(holder.name)).filter((one) => one.name === name).at(-1)
-    return { id: found?.id ?? '', secret, page }
+    let id = ''
+    // Of two hubs, the one that is asked may learn of the device a moment later.
+    await until(async () => {
+      id = (await devices(holder.name)).filter((one) => one.name === name).at(-1)?.id ?? ''
+      return id !== ''
+    }, `the device ${name} is listed`)
+    return { id, secret, page }
   }
 
   /** A request of a client without cookies. */
