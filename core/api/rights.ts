@@ -60,6 +60,8 @@ export interface AdminRights {
    * role `admin` has every right.
    */
   may(subject: Pick<Subject, 'user' | 'roles'>, right: AdminRight, labels?: RowLabels): boolean
+  /** Where the subject has a right: for all things of the kind, for some of them by their labels, or for none. */
+  reach(subject: Pick<Subject, 'user' | 'roles'>, right: AdminRight): 'all' | 'some' | 'none'
   /** Whether the subject has any right at all, were it for few things only. */
   any(subject: Pick<Subject, 'user' | 'roles'>): boolean
   /** Whether the subject has every right that these roles give, or lead to, and every one that they deny. */

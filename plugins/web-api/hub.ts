@@ -1,4 +1,5 @@
 import {
+  adminRights,
   catalog,
   defineHubPlugin,
   grants,
@@ -33,6 +34,7 @@ export default defineHubPlugin({
   summary: 'Serves the JSON API of what the hub keeps, its status and its decisions, and of signed-in people',
   needs: {
     access,
+    adminRights,
     administration,
     authorities,
     catalog,

@@ -1,4 +1,5 @@
 import {
+  type AdminRights,
   type App,
   apiRoutes,
   type Catalog,
@@ -27,6 +28,10 @@ const Me = Type.Object({
   roles: Type.Array(Type.String()),
   locked: Type.Nullable(Type.Object({ message: Type.Nullable(Type.String()) })),
 })
+const MyRights = Type.Record(
+  Type.String({ description: 'A right, such as app.update' }),
+  Type.Union([Type.Literal('all'), Type.Literal('some')], { description: 'some: for some labels only' }),
+)
 const MyApp = Type.Object({
   name: Type.String(),
   protocol: Type.String(),
@@ -58,6 +63,7 @@ const ASSETS = '/web/assets/'
 /** Routes with which signed-in people and programs read their own data. */
 export const meRoutes = (deps: {
   readonly access: Access
+  readonly adminRights: Pick<AdminRights, 'declared' | 'reach'>
   readonly catalog: Catalog
   readonly hubState: Pick<HubState, 'stateOf'>
   readonly locks: LockView
@@ -65,7 +71,7 @@ export const meRoutes = (deps: {
   readonly publicNames: PublicNames
   readonly sessions: Sessions
 }): WebRoutes => {
-  const { access, catalog, hubState, locks, pages, publicNames, sessions } = deps
+  const { access, adminRights, catalog, hubState, locks, pages, publicNames, sessions } = deps
 
   return apiRoutes('me', (on, web) => {
     web.get(
@@ -92,6 +98,18 @@ export const meRoutes = (deps: {
     on('GET', { ...user, summary: 'The signed-in person', returns: Me }, (_, { subject }) => {
       const lock = locks.lockFor(subject, null)
       return { user: subject.user, roles: subject.roles, locked: lock && { message: lock.message } }
+    })
+
+    const rights = { ...user, summary: 'The rights of administration of the caller', returns: MyRights }
+    on('GET /rights', rights, (_, { subject }) => {
+      // A locked person may do nothing.
+      const declared = locks.lockFor(subject, null) === null ? [...adminRights.declared()].toSorted() : []
+      return Object.fromEntries(
+        declared.flatMap((right) => {
+          const reach = adminRights.reach(subject, right)
+          return reach === 'none' ? [] : [[right, reach]]
+        }),
+      )
     })
 
     const list = {

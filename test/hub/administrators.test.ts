@@ -141,6 +141,25 @@ t.test(
   },
 )
 
+t.test('each role is told the rights that it has, and a locked person none', async (t) => {
+  for (const [name, token] of Object.entries(people) as [Role, string][]) {
+    const { value } = await call(token, 'GET', '/me/rights')
+    const expected = Object.keys(RIGHTS).flatMap((right) => {
+      const reach = reachOf(name, right)
+      return reach === 'none' ? [] : [[right, reach]]
+    })
+    // The rights of pages of plugins are among those told, and have no route of their own.
+    const told = Object.entries(value as object).filter(([right]) => right in RIGHTS)
+    t.same(Object.fromEntries(told), Object.fromEntries(expected), name)
+  }
+  const lock = await hub.api('POST', '/locks', {
+    ...{ target: { user: 'helpdesk@example.com' }, message: null, ttl_seconds: null },
+  })
+  t.same((await call(people.helpdesk, 'GET', '/me/rights')).value, {})
+  await hub.api('DELETE', `/locks/${(lock as { id: string }).id}`)
+  t.match((await call(people.helpdesk, 'GET', '/me/rights')).value, { 'lock.create': 'all' })
+})
+
 t.test('lists have what one may read, and totals, searches and orders know nothing else', async (t) => {
   const names = async (query: string) => {
     const { value, total, status } = await call(people['app-owner'], 'GET', `/apps${query}`)

@@ -22,6 +22,7 @@ const TABLE: Readonly<Record<Access, readonly string[]>> = {
   ],
   user: [
     'GET /v1/webapi/me',
+    'GET /v1/webapi/me/rights',
     'GET /v1/webapi/me/apps',
     'GET /v1/webapi/me/apps/{name}/icon',
     'GET /v1/webapi/events',

@@ -16,12 +16,8 @@ import type { Kernel } from '../../kernel/kernel.ts'
 /** Whose rights: the roles and the name are all that counts. */
 type Holder = Pick<Subject, 'user' | 'roles'>
 
-/** Where a right counts: for all things of the kind, for those with some labels, or nowhere. */
-export type Reach = 'all' | 'some' | 'none'
-
 /** The rights of administrators, as the gate asks for them. */
 export interface RunningAdminRights extends AdminRights {
-  reach(holder: Holder, right: AdminRight): Reach
   declare(rights: Iterable<AdminRight>): void
   /** The role by which the holder has a right, for a thing with these labels or for some thing; null: none. */
   roleFor(holder: Holder, right: AdminRight, labels?: RowLabels): string | null
@@ -63,7 +59,7 @@ export function createAdminRights({
   }
   const sideOf = ({ roles }: Holder, side: 'allow' | 'deny') => roles.flatMap((role) => rulesOf(role)[side])
 
-  function reach(holder: Holder, right: AdminRight): Reach {
+  function reach(holder: Holder, right: AdminRight): ReturnType<AdminRights['reach']> {
     if (holder.roles.includes(ADMIN)) return 'all'
     const denied = sideOf(holder, 'deny').filter((rule) => concerns(rule, right))
     if (denied.some(({ labels }) => labels === undefined)) return 'none'
