@@ -1,5 +1,6 @@
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
+import type { Input, OutputArgs, OutputFlags, ParserOutput } from '@oclif/core/interfaces'
 import { escapeQuoted, isHazardous } from './text-escaping.ts'
 
 /** The output formats of every command. @public */
@@ -17,6 +18,16 @@ export abstract class BaseCommand extends Command {
       helpGroup: 'GLOBAL',
     })(),
     json: Flags.boolean({ description: 'Same as --format json', helpGroup: 'GLOBAL', default: false }),
+  }
+
+  /** Arguments come from the command line alone: without this, an argument left out would be what a pipe brings, such as a document or the rest of a loop. */
+  protected override async parse<F extends OutputFlags<F>, B extends OutputFlags<B>, A extends OutputArgs<A>>(
+    options?: Input<F, B, A>,
+    argv?: string[],
+  ): Promise<ParserOutput<F, B, A>> {
+    const args = (options ?? this.ctor).args ?? {}
+    for (const one of Object.values<{ ignoreStdin?: boolean }>(args)) one.ignoreStdin = true
+    return super.parse(options, argv)
   }
 
   /** Prints `data` as JSON or YAML if the flags ask for it, otherwise the result of `text`. */

@@ -27,7 +27,12 @@ export abstract class CompletionCommand extends Command {
     '<%= config.bin %> <%= command.id %> fish | source',
   ]
   static override args = {
-    shell: Args.string({ required: true, options: [...SHELLS], description: 'The shell to complete in' }),
+    shell: Args.string({
+      required: true,
+      options: [...SHELLS],
+      description: 'The shell to complete in',
+      ignoreStdin: true,
+    }),
   }
 
   static override flags = {

@@ -165,7 +165,7 @@ class BotsCreate extends PutCommand {
     '<%= config.bin %> <%= command.id %> --from-file bots.yaml',
   ]
   // Standard input is the document of `--from-file -`, never the name.
-  static override args = { name: Args.string({ description: 'Name of the bot', ignoreStdin: true }) }
+  static override args = { name: Args.string({ description: 'Name of the bot' }) }
   static override flags = {
     ...specFlags,
     'from-file': Flags.string({

@@ -56,7 +56,7 @@ class SsoTest extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --from-file sso.yaml',
   ]
   // Standard input is the document of `--from-file -`, never the name.
-  static override args = { name: Args.string({ description: 'Name of the connector', ignoreStdin: true }) }
+  static override args = { name: Args.string({ description: 'Name of the connector' }) }
   static override flags = {
     'from-file': Flags.string({
       char: 'f',

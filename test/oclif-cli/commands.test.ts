@@ -465,6 +465,46 @@ t.test('a document on standard input is not taken for the name that may stand be
   }
 })
 
+t.test('no command takes what a pipe brings for an argument that was left out', async (t) => {
+  const { COMMANDS } = await import('../../oclif-cli/mezctl/command-classes.ts')
+  const withArguments = Object.entries(COMMANDS).filter(([, { args = {} }]) => Object.keys(args).length > 0)
+  const lines = [
+    ...withArguments.map(([id, { flags = {} }]) => [...id.split(':'), ...(flags.yes ? ['--yes'] : [])]),
+    ...['sessions revoke --user bob --yes', 'access explain --admin bob', 'notify test'].map((line) =>
+      line.split(' '),
+    ),
+  ]
+  t.ok(lines.length > 40, `${lines.length} commands`)
+  const before = hub.seen.length
+  const finished = await runLines(lines, env, 'from-a-pipe\n')
+  for (const [at, { code, out, err }] of finished.entries()) {
+    const line = lines[at]!.join(' ')
+    t.notMatch(out + err, 'from-a-pipe', line)
+    const args = Object.values(COMMANDS[lines[at]!.slice(0, 2).join(':')]?.args ?? {})
+    if (args[0]?.required) t.match({ code, err }, { code: 2, err: /MEZ_USAGE_WRONG/ }, line)
+  }
+  t.notMatch(JSON.stringify(hub.seen.slice(before)), 'from-a-pipe')
+  t.match(finished[lines.findIndex((line) => line.includes('bob'))], { code: 0 }, 'sessions revoke --user')
+})
+
+t.test('a document on standard input is not taken for the name that may stand beside it', async (t) => {
+  const bot = 'kind: bot\nversion: v1\nmetadata: { name: ci }\nspec: { roles: [] }\n'
+  const app =
+    'kind: app\nversion: v1\nmetadata: { name: wiki }\nspec: { uri: "http://127.0.0.1:1", agents: [] }\n'
+  for (const [line, text, path] of [
+    ['bots create -f - --json', bot, '/v1/webapi/bots/ci'],
+    ['apps test -f - --json', app, '/v1/webapi/apps/test'],
+  ] as const) {
+    const before = hub.seen.length
+    const { err } = await runMezctl(line.split(' '), env, text)
+    t.notMatch(err, /give (?:either )?NAME/, line)
+    t.ok(
+      hub.seen.slice(before).some(({ url }) => url === path),
+      `${line} calls ${path}`,
+    )
+  }
+})
+
 t.test('auth export prints the key as it is', async (t) => {
   t.same(JSON.parse((await mezctl('auth export --type=app-jwt')).out), { keys: [{ kid: 'k1' }] })
   t.match((await mezctl('auth export --type=hub-ca')).out, /^-----BEGIN CERTIFICATE-----/)

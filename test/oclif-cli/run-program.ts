@@ -49,15 +49,16 @@ const BATCH = fileURLToPath(new URL('batch.ts', import.meta.url))
 
 /**
  * Runs command lines of mezctl one after the other in one process, which is much faster than a process for each; with `BATCH_COLUMNS` in
- * `env` as in a terminal of this width.
+ * `env` as in a terminal of this width. All of them have `input` on standard input.
  */
 export async function runLines(
   lines: readonly (string | readonly string[])[],
   env: Readonly<Record<string, string>>,
+  input = '',
 ): Promise<readonly Finished[]> {
   const argvs = lines.map((line) => (typeof line === 'string' ? line.split(' ') : line))
   const node = ['--conditions=mezite-source', '--disable-warning=ExperimentalWarning']
-  const { code, out, err } = await runProgram([...node, BATCH, JSON.stringify(argvs)], env)
+  const { code, out, err } = await runProgram([...node, BATCH, JSON.stringify(argvs)], env, input)
   if (code !== 0 || err !== '') throw new Error(`the batch failed: ${err}`)
   return JSON.parse(out)
 }

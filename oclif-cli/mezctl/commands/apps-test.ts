@@ -31,7 +31,7 @@ export class AppsTest extends AdminCommand {
     '<%= config.bin %> <%= command.id %> --from-file apps.yaml',
   ]
   // Standard input is the document of `--from-file -`, never the name.
-  static override args = { name: Args.string({ description: 'Name of the app', ignoreStdin: true }) }
+  static override args = { name: Args.string({ description: 'Name of the app' }) }
   static override flags = {
     ...appFlags,
     ...agentFlag,
