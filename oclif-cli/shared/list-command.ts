@@ -32,7 +32,7 @@ export abstract class ListCommand extends AdminCommand {
     const isFiltered =
       given.length > found.length || Object.values(query).some((value) => value !== undefined)
     await this.show(flags, shown, () => {
-      if (shown.length === 0) return isFiltered ? noMatch : empty
+      if (shown.length === 0) return withNextStep(isFiltered ? noMatch : empty)
       const table = showRows(shown, listing)
       const lines = below(shown)
       return lines.length === 0 ? table : `${table}\n\n${lines.map((line) => folded(line)).join('\n')}`
@@ -41,6 +41,12 @@ export abstract class ListCommand extends AdminCommand {
       this.note(`note: ${shown.length} of ${found.length.toLocaleString('en')} shown; --limit N shows more`)
   }
 }
+
+/** A sentence whose command has a line of its own if both are too long for a terminal: a command that is broken cannot be copied. */
+const withNextStep = (text: string): string =>
+  text.length > (process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY)
+    ? text.replace(/: (?=mezctl )/, ':\n')
+    : text
 
 /** The table, without the last columns if the terminal is too narrow for them. */
 export function showRows<T>(

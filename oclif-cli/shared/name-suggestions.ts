@@ -9,6 +9,9 @@ export function keyOf(object: Resource & Flat): string {
   return String(metadata?.name ?? hostname ?? id ?? client_id ?? name ?? '')
 }
 
+/** Collections whose members have the names of another one. */
+const NAMED_AS: Readonly<Record<string, string>> = { 'app-clients': 'apps' }
+
 /**
  * The error of a call, with the name that was probably meant if it is about one that does not exist: in the path
  * (`/apps/NAME/enable`), or in the query (`?app=NAME`).
@@ -26,7 +29,7 @@ export async function withSuggestion(
     ['users', query.user],
   ]
   for (let at = 0; at + 1 < steps.length; at += 2)
-    named.push([steps[at]!, decodeURIComponent(steps[at + 1]!)])
+    named.push([NAMED_AS[steps[at]!] ?? steps[at]!, decodeURIComponent(steps[at + 1]!)])
   for (const [collection, name] of named) {
     if (typeof name !== 'string' || name === '') continue
     const meant = await meantIn(client, collection, name)

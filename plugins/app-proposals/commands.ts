@@ -48,7 +48,7 @@ export const COMMANDS = {
     example: 'compose-hosts',
     ls: {
       summary: 'List the rules about which apps agents may propose',
-      empty: 'No agent may propose apps. `mezctl app-sources create --from-file F` adds a rule.',
+      empty: 'No agent may propose apps. Add a rule: mezctl app-sources create --from-file F',
       columns: [
         ['name', ({ metadata }) => metadata.name],
         ['agents', ({ spec }) => [spec.agents].flat().join(', ')],

@@ -209,8 +209,8 @@ class RolesVersions extends AdminCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(RolesVersions)
     const { name } = args
-    const target = path`/roles/${name}/versions`
-    const versions = (await this.call(flags, 'GET', target)) as readonly Version[]
+    const versions = (await this.call(flags, 'GET', path`/roles/${name}/versions`)) as readonly Version[]
+    if (versions.length === 0) await this.call(flags, 'GET', path`/roles/${name}`) // fails without this role
     if (flags.show === undefined)
       return this.show(flags, versions, () =>
         versions.length === 0

@@ -141,7 +141,7 @@ t.test(
   },
 )
 
-t.test('each role is told the rights that it has, and a locked person none', async (t) => {
+t.test('a role gets the rights that it has, and a locked person none', async (t) => {
   for (const [name, token] of Object.entries(people) as [Role, string][]) {
     const { value } = await call(token, 'GET', '/me/rights')
     const expected = Object.keys(RIGHTS).flatMap((right) => {
