@@ -101,6 +101,7 @@ export type {
 export type { Brand, Language, Markup, PageAsset, PageLayout } from './api/pages.ts'
 export type { ListOrder } from './api/paging.ts'
 export type { PathPattern } from './api/path-pattern.ts'
+export type { LackedRight } from './api/problem.ts'
 export type { LaneResponse, LaneWatcher, RequestHead, StreamRequest } from './api/protocol.ts'
 export type { CallRate } from './api/proxy-limits.ts'
 export type { CoreReasons, ProblemMakers } from './api/reasons.ts'

@@ -125,7 +125,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
   appVerdicts: partWith(['judge']),
   assertion: partWith(['sign', 'signOnce']),
   sessionLimits: partWith(['ttlMs', 'idleMs']),
-  adminRoles: partWith(['rulesOf']),
+  adminRoles: partWith(['rulesOf', 'all'], { explainLack: maybe }),
   transports: partWith([], {
     name,
     listen: maybe,

@@ -1,3 +1,11 @@
+import type { AdminRight, RowLabels } from './rights.ts'
+
+/** A right of administration that somebody lacks, for a thing with these labels; without labels: for all things of the kind. */
+export interface LackedRight {
+  readonly right: AdminRight
+  readonly labels?: RowLabels
+}
+
 /**
  * An error that becomes an RFC 9457 problem (`application/problem+json`), or a page for a person. Any route can throw it.
  * `code` is a stable reason code in snake_case; `detail` is a sentence that names the thing, the problem and the next step.
@@ -14,6 +22,8 @@ export class Problem extends Error {
   audited = false
   /** Where the page about it offers to try again: a path. Default: nowhere. */
   retryUrl?: string
+  /** The right that the caller lacks. The response then also says who has it, as far as the caller may know that. */
+  lacks?: LackedRight
 
   constructor(status: number, code: string, detail: string, members: Readonly<Record<string, unknown>> = {}) {
     super(detail)

@@ -1,4 +1,5 @@
 import { serviceRef } from '../kernel/reference.ts'
+import type { LackedRight } from './problem.ts'
 import type { Subject } from './subject.ts'
 
 /** What administrators do with the things of one kind. */
@@ -48,6 +49,14 @@ export interface AdminRoles {
   rulesOf(role: string): AdminRules | null | undefined
   /** Those of all readable roles, whoever has them. */
   all(): Iterable<AdminRules>
+  /**
+   * What a refusal adds about a right that the caller lacks, such as who has it: sentences, and members of the problem document. Has 2 s;
+   * a refusal without it says the right alone.
+   */
+  explainLack?(
+    caller: Subject,
+    lack: LackedRight,
+  ): Promise<{ readonly text: string; readonly members?: Readonly<Record<string, unknown>> }>
 }
 
 /** What the roles say about administration. Provided by rbac; without it, the role `admin` alone has rights. */

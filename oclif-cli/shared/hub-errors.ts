@@ -72,8 +72,8 @@ function parseProblem(body: string): Record<string, unknown> | null {
 function nextStep(status: number, problem: Record<string, unknown>, endpoint: HubEndpoint): string {
   const { code, request_id: id } = problem
   if (status === 401) return endpoint.renewHint
-  if (code === 'access_denied')
-    return `Only role admin may do this. The command used ${endpoint.description}.`
+  // The detail names the right, and the command that explains it.
+  if (code === 'access_denied') return `The command used ${endpoint.description}.`
   const known = status === 500 ? undefined : reasonNamed(String(code))
   if (known !== undefined) return known.next
   if (status === 403) return ''

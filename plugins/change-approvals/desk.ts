@@ -108,7 +108,12 @@ export function createChangeDesk(parts: DeskParts) {
     if (isSamePerson(row, users.byName(row.user_name)?.profile, user))
       throw problemFor('change_is_own', 'You asked for this change, so somebody else decides about it.')
     if (!hasRight(row, by.subject))
-      throw problemFor('access_denied', `This requires the right ${row.right}, as the change itself does.`)
+      throw Object.assign(
+        problemFor('access_denied', `This requires the right ${row.right}, as the change itself does.`, {
+          right: row.right,
+        }),
+        { lacks: { right: row.right } },
+      )
     return user
   }
 

@@ -22,6 +22,7 @@ import { explainRoles } from './explanation.ts'
 import { rbacMigrations } from './migrations.ts'
 import { reasons } from './reasons.ts'
 import { roleRequirements } from './requirements.ts'
+import { lackExplainer } from './right-holders.ts'
 import { rightsPanel } from './rights-panel.ts'
 import { previewRoute } from './role-preview.ts'
 import { readRoles } from './role-rules.ts'
@@ -64,6 +65,7 @@ export default defineHubPlugin({
     provide.adminRoles({
       rulesOf: (role) => (roles.unreadable.has(role) ? null : roles.items.get(role)?.rights),
       all: () => [...roles.items.values()].map(({ rights }) => rights),
+      explainLack: lackExplainer({ ...use, roles }),
     })
     provide.webRoutes(adminExplanationRoute({ ...use, roles }))
     provide.dashboardParts(rightsPanel({ ...use, roles }))

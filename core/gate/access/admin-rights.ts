@@ -5,6 +5,7 @@ import {
   ADMIN_VERBS,
   type AdminRight,
   type AdminRights,
+  type AdminRoles,
   type AdminRule,
   type AdminRules,
   adminRoles,
@@ -34,7 +35,11 @@ export interface RunningAdminRights extends AdminRights {
       readonly labels?: GivenLabels
     },
   ): void
+  /** See `AdminRoles.explainLack`. */
+  explainLack(...lack: Parameters<ExplainLack>): ReturnType<ExplainLack> | undefined
 }
+
+type ExplainLack = NonNullable<AdminRoles['explainLack']>
 
 const ADMIN = 'admin'
 const ACCESS = 'access'
@@ -126,6 +131,7 @@ export function createAdminRights({
       const fits = (rule: AdminRule) => concerns(rule, right) && matches(rule, labels, holder)
       return !sideOf(holder, 'deny').some(fits) && sideOf(holder, 'allow').some(fits)
     },
+    explainLack: (...lack) => kernel.service(adminRoles)?.explainLack?.(...lack),
     any: (holder) =>
       sideOf(holder, 'allow').length > 0 &&
       (holder.roles.includes(ADMIN) || !sideOf(holder, 'deny').some(isEverything)),

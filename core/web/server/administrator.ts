@@ -1,14 +1,21 @@
 import type { FastifyRequest } from 'fastify'
 import type { GivenRights } from '../../api/audit.ts'
+import { type LackedRight, Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
 import type { AdminRight, RowLabels } from '../../api/rights.ts'
 import type { Subject } from '../../api/subject.ts'
 import { adminsOnly, type RunningAdminRights } from '../../gate/access/admin-rights.ts'
+import { withDeadline } from '../../kernel/deadline.ts'
+import { messageOf } from '../../kernel/error.ts'
+import type { Log } from '../../kernel/log.ts'
 
 /** Who may administer what. */
 export interface AdministratorOptions {
   /** Default: the role `admin` alone has rights. */
-  readonly rights?: Pick<RunningAdminRights, 'covers' | 'may' | 'reach' | 'requireCover' | 'roleFor'>
+  readonly rights?: Pick<
+    RunningAdminRights,
+    'covers' | 'explainLack' | 'may' | 'reach' | 'requireCover' | 'roleFor'
+  >
   /** All roles of an account, those for a time included. Absent: it has none. */
   readonly rolesHeld?: (user: string) => readonly string[]
 }
@@ -23,24 +30,26 @@ export function requireRight(
   request: FastifyRequest,
   { rights = adminsOnly }: AdministratorOptions,
 ): void {
-  const denied = (detail: string) => problemFor('access_denied', detail)
   const reach = rights.reach(subject, right)
-  if (reach === 'none') throw denied(`This requires the right ${right}, which the role admin has.`)
+  if (reach === 'none') throw lacking({ right }, `This requires the right ${right}.`)
   const { rows, everyRight } = request.routeOptions.config
   if (everyRight && !rights.covers(subject, ['admin']))
-    throw denied('This requires every right, as the role admin has them: it decides who has which.')
+    throw problemFor(
+      'access_denied',
+      'This requires every right, as the role admin has them: it decides who has which.',
+    )
   if (reach === 'all') return
   if (rows === undefined)
-    throw denied(`This requires the right ${right} for everything, not for some labels only.`)
+    throw lacking({ right }, `This requires the right ${right} for everything, not for some labels only.`)
   if (rows !== 'asks') {
     const key = keyOf(request)
     const labels = rows.labelsOf(key)
     // Nothing is answered as a hidden thing is. A route that makes a new thing asks with the labels that the thing gets.
     if (labels === undefined ? isReading(right) : !rights.may(subject, right, labels))
-      throw labels && mayRead(subject, right, labels, rights) ? lacking(right) : rows.missing(key)
+      throw labels && mayRead(subject, right, labels, rights) ? lacking({ right, labels }) : rows.missing(key)
   }
   for (const labels of wanted.get(request) ?? [])
-    if (!rights.may(subject, right, labels)) throw lacking(right)
+    if (!rights.may(subject, right, labels)) throw lacking({ right, labels })
 }
 
 /** What the first parameter of the path names. */
@@ -50,8 +59,39 @@ export const keyOf = ({ params }: FastifyRequest): string =>
 /** Whether a right changes nothing. */
 export const isReading = (right: AdminRight): boolean => /\.(list|read)$/.test(right)
 
-const lacking = (right: AdminRight) =>
-  problemFor('access_denied', `You have the right ${right} only for other labels.`)
+function lacking(
+  lacks: LackedRight,
+  detail = `You have the right ${lacks.right} only for other labels.`,
+): Problem {
+  return Object.assign(problemFor('access_denied', detail, { right: lacks.right }), { lacks })
+}
+
+/** How long a refusal waits for the names of those who have the right. */
+const NAMES_MS = 2_000
+
+/** The error with what the roles say about a right that the caller lacks; undefined: it is about something else. */
+export function explainedLack(
+  error: unknown,
+  { subject }: FastifyRequest,
+  {
+    adminRights = adminsOnly,
+    log,
+  }: { readonly adminRights?: AdministratorOptions['rights']; readonly log: Log },
+): Promise<unknown> | undefined {
+  if (!(error instanceof Problem) || error.lacks === undefined || !subject) return undefined
+  const { lacks, status, code, message, members, audited } = error
+  return withDeadline(async () => adminRights.explainLack(subject, lacks), NAMES_MS).then(
+    (more) => {
+      if (more === undefined) return error
+      const fuller = new Problem(status, code, `${message} ${more.text}`, { ...members, ...more.members })
+      return Object.assign(fuller, { audited })
+    },
+    (cause) => {
+      log.warn({ cause: messageOf(cause) }, 'a refusal does not say who has the right')
+      return error
+    },
+  )
+}
 
 function mayRead(
   subject: Subject,
@@ -78,7 +118,7 @@ export function limitToRows(
     rights.reach(subject, right) === 'all' ? null : (labels) => rights.may(subject, right, labels)
   // Kept also for a caller who has the right for everything, and may have less when the change is made.
   request.requireRow = (labels) => {
-    if (!rights.may(subject, right, labels)) throw lacking(right)
+    if (!rights.may(subject, right, labels)) throw lacking({ right, labels })
     wanted.set(request, [...(wanted.get(request) ?? []), labels])
   }
 }

@@ -14,7 +14,7 @@ import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { ServeWeb } from '../../traffic/http/http-options.ts'
 import { drainServer, listenAdminSocket, serveAdminSocket } from './admin-socket.ts'
-import { isReading } from './administrator.ts'
+import { explainedLack, isReading } from './administrator.ts'
 import { serveDescription } from './api-description.ts'
 import { type Cuts, reportCuts } from './cut-response.ts'
 import { type RenderError, sendError } from './error-response.ts'
@@ -79,9 +79,12 @@ export function createWebServer(options: WebServerOptions) {
   }) as unknown as FastifyInstance
 
   app.register(sharedDecorators)
-  app.setErrorHandler((error, request, reply) =>
-    sendError(error, request, reply, { log, renderError, audit }),
-  )
+  app.setErrorHandler((error, request, reply) => {
+    const send = (one: unknown) => sendError(one, request, reply, { log, renderError, audit })
+    // The answer to a call that the hub makes itself goes to another person, or is one of many.
+    if (calls.arrivalOf(request.raw) !== null) return send(error)
+    return explainedLack(error, request, options)?.then(send) ?? send(error)
+  })
   app.addHook('onSend', async (request, reply, payload) => {
     demandReading(reply.raw, payload, limits.requestMs)
     setSecurityHeaders(reply, options.hsts())
