@@ -52,10 +52,14 @@ export function problemError(status: number, body: string, endpoint: HubEndpoint
   const text = [detail, title, `the hub responded with status ${status}`].find(
     (part) => typeof part === 'string' && part !== '',
   )
-  return new CliError(String(code) as Lowercase<string>, String(text), {
+  const next = nextStep(status, problem, endpoint)
+  // The first sentence names the right; the others say who has it, and the command that explains it.
+  const [message = '', more] =
+    members.right === undefined ? [String(text)] : String(text).split(/\.(?: (.*))?$/s, 2)
+  return new CliError(String(code) as Lowercase<string>, message, {
     status,
     members,
-    hint: nextStep(status, problem, endpoint),
+    hint: more === undefined ? next : `${more}\n${next}`,
   })
 }
 

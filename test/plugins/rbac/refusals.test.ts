@@ -168,10 +168,7 @@ t.test('mezctl says the same, ends with status 1, and has the names in JSON', as
     })
   const few = await run(nobody, 'apps', 'rm', 'hers')
   t.equal(few.code, 1)
-  t.match(
-    few.err,
-    /^error: This requires the right app\.delete\. Ask an administrator: .* \(access_denied\)\n/,
-  )
+  t.match(few.err, /^error: This requires the right app\.delete \(access_denied\)\nAsk an administrator: /)
   t.notMatch(few.err, /keeper|role admin/)
   const more = await run(curious, 'apps', 'rm', 'hers')
   t.equal(more.code, 1)
