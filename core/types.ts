@@ -119,7 +119,7 @@ export type {
   ResourceView,
 } from './api/resource-routes.ts'
 export type { ChangeKind } from './api/revisions.ts'
-export type { AdminRight, AdminRoles, AdminRules, AdminVerb, RowLabels } from './api/rights.ts'
+export type { AdminRight, AdminRoles, AdminRules, AdminVerb, RowAccess, RowLabels } from './api/rights.ts'
 export type {
   RequestPreview,
   RoleChange,
@@ -152,7 +152,7 @@ export type { AppState, Link, OpenOptions, TunnelChanged } from './api/tunnel.ts
 export type { UserName } from './api/user-name.ts'
 export type { NameRelease, Profile, SignIn } from './api/users.ts'
 export type { ClientCertificate, UnidentifiedRequest, Verification, Verifier } from './api/verifiers.ts'
-export type { AccountSection, HomeApp, HomeView, RouteAccess, RowAccess } from './api/web-routes.ts'
+export type { AccountSection, HomeApp, HomeView, RouteAccess } from './api/web-routes.ts'
 export type { ConcurrencyQuota, Load, Overload } from './base/limits/concurrency-quota.ts'
 export type { ValueProblem } from './kernel/config-check.ts'
 export type {

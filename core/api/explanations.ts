@@ -44,8 +44,8 @@ export interface Outlook {
 
 /** Accounts that have the same roles and grants. */
 export interface AccountGroup {
-  /** Never empty. `bot`: the account of a program. */
-  readonly accounts: readonly { readonly name: string; readonly bot: boolean }[]
+  /** Never empty. `bot`: the account of a program. `api`: a program that may call the hub's API as its roles allow. */
+  readonly accounts: readonly { readonly name: string; readonly bot: boolean; readonly api?: boolean }[]
   /** Assigned and mapped roles. */
   readonly roles: readonly string[]
   /** The group of the person for whom the one program of this group acts; what either may not, `decide` denies. */

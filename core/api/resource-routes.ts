@@ -3,9 +3,9 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { mapInTurns } from '../kernel/turns.ts'
 import { NamedPageQuery, pageOf, type Sorts, sortedQuery } from './paging.ts'
 import { Problem } from './problem.ts'
-import type { RowLabels } from './rights.ts'
+import type { RowAccess, RowLabels } from './rights.ts'
 import type { Subject } from './subject.ts'
-import type { RouteAccess, RowAccess, WebRoutes } from './web-routes.ts'
+import type { RouteAccess, WebRoutes } from './web-routes.ts'
 
 /** One verb of a resource: who may call it, and whether it can end access. */
 export interface ResourceVerb {

@@ -1,5 +1,5 @@
 import { serviceRef } from '../kernel/reference.ts'
-import type { LackedRight } from './problem.ts'
+import type { LackedRight, Problem } from './problem.ts'
 import type { Subject } from './subject.ts'
 
 /** What administrators do with the things of one kind. */
@@ -20,6 +20,11 @@ export const isAdminRight = (value: unknown): value is AdminRight =>
 
 /** The labels of a thing, such as an app. */
 export type RowLabels = Readonly<Record<string, string>>
+
+/** The things that the first parameter of a path names: their labels, undefined if there is none, and the response then. */
+export type RowAccess =
+  | 'asks'
+  | { labelsOf(key: string): RowLabels | undefined; missing(key: string): Problem }
 
 /** One entry of `allow.admin` or `deny.admin` of a role. */
 export interface AdminRule {
@@ -79,6 +84,11 @@ export interface AdminRights {
   roleExists(role: string): boolean
   /** The rights that the routes and dashboard parts of this hub need. */
   declared(): ReadonlySet<AdminRight>
+  /**
+   * How roles limit rights over things of this kind to some of them, as its routes say: by the labels of a name, or only as a route asks.
+   * Undefined: not at all.
+   */
+  rowsOf(kind: string): RowAccess | undefined
 }
 
 /** Decides who may administer what. */

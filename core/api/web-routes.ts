@@ -4,9 +4,8 @@ import type { AppDisplay } from './app.ts'
 import type { Actor, GivenRights } from './audit.ts'
 import type { AdminCall, CallAnswer } from './change-holds.ts'
 import type { Markup } from './pages.ts'
-import type { Problem } from './problem.ts'
 import type { CallRate } from './proxy-limits.ts'
-import type { AdminRight, RowLabels } from './rights.ts'
+import type { AdminRight, RowAccess, RowLabels } from './rights.ts'
 import type { Session } from './sessions.ts'
 import type { HomeLink } from './sign-in.ts'
 import type { Subject } from './subject.ts'
@@ -99,11 +98,6 @@ export const appsDomainOf = (
  * - a right such as `app.update`: administrators who have it, and the operator on the admin socket.
  */
 export type RouteAccess = 'public' | 'page' | 'user' | AdminRight
-
-/** The things that the first parameter of a path names: their labels, undefined if there is none, and the response then. */
-export type RowAccess =
-  | 'asks'
-  | { labelsOf(key: string): RowLabels | undefined; missing(key: string): Problem }
 
 declare module 'fastify' {
   interface FastifyRequest {

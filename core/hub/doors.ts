@@ -68,8 +68,11 @@ export const doors = {
           pathOf: (session) => kernel.service(confirmations)?.pathOf(session) ?? null,
         },
         holds: kernel.slot(changeHolds),
-        declare: (rights) =>
-          rooms.adminRights.declare([...rights, ...kernel.slot(dashboardParts).map(({ right }) => right)]),
+        declare: (rights, rows) =>
+          rooms.adminRights.declare(
+            [...rights, ...kernel.slot(dashboardParts).map(({ right }) => right)],
+            rows,
+          ),
         hsts: () => !certificates.development,
         version: rooms.hubVersion,
         signInUrl: (path) => {

@@ -8,11 +8,7 @@ type Declared = ReturnType<AdminRights['declared']>
  * would be without effect. `before`: the stored document, whose kinds stay allowed while the plugin that has them is absent.
  */
 export function requireKnownRights(spec: RoleSpec, before: RoleSpec, declared: Declared): void {
-  const verbsOf = new Map<string, string[]>()
-  for (const right of declared) {
-    const dot = right.lastIndexOf('.')
-    verbsOf.set(right.slice(0, dot), [...(verbsOf.get(right.slice(0, dot)) ?? []), right.slice(dot + 1)])
-  }
+  const verbsOf = verbsByKind(declared)
   const known = [...verbsOf.keys()].sort()
   const stored = new Set(SIDES.flatMap((side) => (before[side]?.admin ?? []).flatMap(({ kinds }) => kinds)))
   const problems = SIDES.flatMap((side) =>
@@ -26,8 +22,7 @@ export function requireKnownRights(spec: RoleSpec, before: RoleSpec, declared: D
           if (kind === '*' || stored.has(kind)) return []
           if (!verbsOf.has(kind)) return [{ path: own, message: unknownKind(kind, known) }]
           const fits = verbs.some((verb) => has(kind, verb))
-          const verbsHere = ADMIN_VERBS.filter((verb) => verbsOf.get(kind)?.includes(verb)).join(', ')
-          return fits ? [] : [{ path: own, message: `${kind} has none of the verbs; it has ${verbsHere}` }]
+          return fits ? [] : [{ path: own, message: unknownVerb(kind, verbsOf.get(kind) ?? []) }]
         }),
         ...verbs.flatMap((verb, place) =>
           kinds.some((kind) => has(kind, verb))
@@ -45,7 +40,22 @@ export function requireKnownRights(spec: RoleSpec, before: RoleSpec, declared: D
   if (problems.length > 0) throw resourceInvalid(problems)
 }
 
-function unknownKind(kind: string, known: readonly string[]): string {
+/** The verbs of each kind that something on this hub needs. */
+export function verbsByKind(declared: Iterable<string>): ReadonlyMap<string, readonly string[]> {
+  const verbsOf = new Map<string, string[]>()
+  for (const right of declared) {
+    const dot = right.lastIndexOf('.')
+    verbsOf.set(right.slice(0, dot), [...(verbsOf.get(right.slice(0, dot)) ?? []), right.slice(dot + 1)])
+  }
+  return verbsOf
+}
+
+/** The message about a verb, or several, that a kind lacks. */
+export const unknownVerb = (kind: string, verbs: readonly string[]): string =>
+  `${kind} has none of the verbs; it has ${ADMIN_VERBS.filter((verb) => verbs.includes(verb)).join(', ')}`
+
+/** The message about a kind that nothing on this hub has. */
+export function unknownKind(kind: string, known: readonly string[]): string {
   const meant = nearMiss(kind, known)
   const hint = meant === null ? `kinds are ${known.join(', ')}` : `did you mean ${meant}?`
   return `nothing on this hub is of the kind ${kind}; ${hint}`

@@ -19,7 +19,7 @@ interface HolderNeeds {
 }
 
 /** The names of all people who have a right and are not locked, in order: for a thing with these labels, or for all things. */
-async function peopleWith(
+export async function peopleWith(
   { right, labels }: LackedRight,
   { explanations, adminRights, locks }: Omit<HolderNeeds, 'roles'>,
 ): Promise<string[]> {
@@ -84,7 +84,10 @@ function commandFor({ user, kind, sessionId }: Subject, right: AdminRight): stri
 }
 
 /** The account as the guard asks about it: a role for some apps only gives no right of administration. */
-function accountSubject(user: string, { roles, grants }: Pick<AccountGroup, 'roles' | 'grants'>): Subject {
+export function accountSubject(
+  user: string,
+  { roles, grants }: Pick<AccountGroup, 'roles' | 'grants'>,
+): Subject {
   const granted = grants.flatMap(({ role, apps }) => (apps === null ? [role] : []))
   const all = [...new Set([...roles, ...granted])].sort()
   return { user, roles: all, kind: 'session', sessionId: null, satisfied: [] }

@@ -115,7 +115,7 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
     }
 
     return {
-      accounts: all.map(({ name, bot }) => ({ name, bot })),
+      accounts: all.map(({ name, bot, api }) => ({ name, bot, ...(api && { api }) })),
       roles: sample.roles,
       rolesAt: (app) => here(app).roles,
       grants: granted,

@@ -9,6 +9,7 @@ import {
   type AdminRule,
   type AdminRules,
   adminRoles,
+  type RowAccess,
   type RowLabels,
 } from '../../api/rights.ts'
 import type { Subject } from '../../api/subject.ts'
@@ -19,7 +20,7 @@ type Holder = Pick<Subject, 'user' | 'roles'>
 
 /** The rights of administrators, as the gate asks for them. */
 export interface RunningAdminRights extends AdminRights {
-  declare(rights: Iterable<AdminRight>): void
+  declare(rights: Iterable<AdminRight>, rows: ReadonlyMap<string, RowAccess>): void
   /** The role by which the holder has a right, for a thing with these labels or for some thing; null: none. */
   roleFor(holder: Holder, right: AdminRight, labels?: RowLabels): string | null
   /**
@@ -57,6 +58,7 @@ export function createAdminRights({
   readonly kernel: Pick<Kernel<HubHooks>, 'service'>
 }): RunningAdminRights {
   const declared = new Set<AdminRight>()
+  const limited = new Map<string, RowAccess>()
   function rulesOf(role: string): AdminRules {
     if (role === ADMIN) return FULL
     const rules = kernel.service(adminRoles)?.rulesOf(role)
@@ -117,8 +119,12 @@ export function createAdminRights({
 
   const api: RunningAdminRights = {
     reach,
-    declare: (rights) => [...rights].forEach((right) => void declared.add(right)),
+    declare(rights, rows) {
+      for (const right of rights) declared.add(right)
+      for (const [kind, one] of rows) limited.set(kind, one)
+    },
     declared: () => declared,
+    rowsOf: (kind) => limited.get(kind),
     roleFor(holder, right, labels) {
       if (holder.roles.includes(ADMIN)) return ADMIN
       const fits = (rule: AdminRule) =>

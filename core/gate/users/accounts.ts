@@ -10,6 +10,8 @@ const BOT = 'bot:'
 export interface Account {
   readonly name: string
   readonly bot: boolean
+  /** See `Bot.api`; absent for a person. */
+  readonly api?: boolean
   /** See `Session.holder`. */
   readonly holder: string | null
   readonly roles: readonly string[]
@@ -48,7 +50,7 @@ export function createAccounts({ users, callers }: AccountsNeeds): Accounts {
       const found = entry.find(name)
       if (!found) continue
       const bot = { name, bot: true, holder: found.holder, roles: [...new Set(found.roles)].sort() }
-      if (found.actsFor === undefined) return { ...bot, connector: null }
+      if (found.actsFor === undefined) return { ...bot, api: found.api === true, connector: null }
       const { user, holder } = found.actsFor
       // Never another agent; and whoever has the name now may be somebody else.
       const person = user.startsWith(BOT) ? undefined : byName(user)

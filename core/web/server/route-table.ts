@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
-import { isAdminRight } from '../../api/rights.ts'
+import { isAdminRight, type RowAccess } from '../../api/rights.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import { MezError } from '../../kernel/error.ts'
 
@@ -17,6 +17,7 @@ export interface Route {
   readonly method: string
   readonly url: string
   readonly access: RouteAccess
+  readonly rows?: RowAccess
 }
 
 /** Lists each route that is added, or throws `MEZ_ROUTE_UNGUARDED`. `attempts`: the URLs through which a sign-in may pass. */
@@ -36,9 +37,24 @@ export function tableOf(app: FastifyInstance): { readonly routes: Route[]; reado
         `the route ${String(method)} ${url} has anyOrigin or knows and is not public`,
       )
     if (access === 'public' && (config?.rate === 'pages' || config?.rate === 'sign_in')) attempts.add(url)
-    for (const one of [method].flat()) routes.push({ method: one, url, access })
+    for (const one of [method].flat())
+      routes.push({ method: one, url, access, ...(config?.rows && { rows: config.rows }) })
   })
   return { routes, attempts }
+}
+
+/** See `AdminRights.rowsOf`. Of several routes, the one with the shortest path is that of the thing itself. */
+export function rowsByKind(routes: readonly Route[]): ReadonlyMap<string, RowAccess> {
+  const found = new Map<string, Route & { readonly rows: RowAccess }>()
+  for (const { rows, ...route } of routes) {
+    if (rows === undefined) continue
+    const kind = route.access.slice(0, route.access.lastIndexOf('.'))
+    const last = found.get(kind)
+    const isFirst = last === undefined || last.rows === 'asks'
+    if (isFirst || (rows !== 'asks' && route.url.length < last.url.length))
+      found.set(kind, { ...route, rows })
+  }
+  return new Map([...found].map(([kind, { rows }]) => [kind, rows]))
 }
 
 /** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */

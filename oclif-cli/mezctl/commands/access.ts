@@ -31,13 +31,13 @@ export class AccessExplain extends AdminCommand {
   static override args = {
     verb: Args.string({ description: 'With --admin: the verb of the right, such as update' }),
     kind: Args.string({ description: 'With --admin: the kind of the right, such as app' }),
-    name: Args.string({ description: 'With --admin: the name of an app or a role' }),
+    name: Args.string({ description: 'With --admin: the name of a thing of this kind' }),
   }
   static override flags = {
     user: Flags.string({ description: 'Name of the user', helpValue: 'NAME' }),
     app: Flags.string({ description: 'Name of the app', helpValue: 'NAME' }),
     admin: Flags.string({
-      description: 'Explain a right of administration of this user instead',
+      description: 'Explain a right of administration of this user or bot',
       helpValue: 'NAME',
       exclusive: ['user', 'app', 'method', 'path', 'upgrade'],
     }),

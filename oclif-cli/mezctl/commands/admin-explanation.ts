@@ -2,7 +2,7 @@ import { escapeText, type Flat, listOf, showCell, showTable } from '@mezite/cli'
 
 /** The answer of `access explain --admin`, for people. `what`: the words of the command line, such as `update app grafana`. */
 export function adminExplanationText(explained: Flat, what: string): string {
-  const { user, right, effect, locked } = explained
+  const { user, right, effect, locked, api } = explained
   const rules = listOf<Flat>(explained.rules)
   const holders = listOf<string>(explained.holders)
   const count = Number(explained.holders_count)
@@ -13,6 +13,7 @@ export function adminExplanationText(explained: Flat, what: string): string {
         ? `may ${what} only with the labels of a rule below`
         : `may not ${what}`
   const parts = [escapeText(`${String(user)} ${may}.`)]
+  if (api === false) parts.push('This bot has no right: its document does not say `api: true`.')
   if (locked === true) parts.push('A lock keeps the user from everything.')
   if (rules.length === 0) parts.push(escapeText(`No role of the user has the right ${String(right)}.`))
   else {
