@@ -9,6 +9,9 @@ const finished: Finished[] = []
 // As in a terminal of this width.
 if (process.env.BATCH_COLUMNS)
   Object.assign(process.stdout, { isTTY: true, columns: Number(process.env.BATCH_COLUMNS) })
+// As for a person who can be asked, and whose answers are on standard input.
+if (process.env.BATCH_TERMINAL)
+  for (const end of [process.stdin, process.stderr]) Object.assign(end, { isTTY: true })
 for (const argv of JSON.parse(process.argv[2]!) as string[][]) {
   const texts = { out: '', err: '' }
   const writeTo = (name: 'out' | 'err') => (chunk: string | Uint8Array) => {

@@ -27,6 +27,27 @@ t.test('each filter of audit ls is a parameter of the request', async (t) => {
   })
 })
 
+t.test('audit ls --changes, --by and whole days are parameters of the request', async (t) => {
+  const asked = async (line: string) => {
+    t.match(await mezctl(line), { code: 0, err: '' }, line)
+    const { searchParams } = new URL(hub.seen.at(-1)!.url, 'http://hub')
+    const { limit: _, ...parameters } = Object.fromEntries(searchParams)
+    return parameters
+  }
+  const day = (back: number) =>
+    `${new Date(Date.now() - back * 86_400_000).toISOString().slice(0, 10)}T00:00:00.000Z`
+  t.strictSame(await asked('audit ls --changes'), { changes: 'true' })
+  t.strictSame(await asked('audit ls --by bob'), { user: 'bob' })
+  t.strictSame(await asked('audit ls --from yesterday --to today'), { from: day(1), to: day(0) })
+  t.strictSame(await asked('audit ls --changes --by bob --from yesterday'), {
+    user: 'bob',
+    changes: 'true',
+    from: day(1),
+  })
+  for (const line of ['audit ls --by bob --user bob', 'audit ls --changes --type role.created'])
+    t.match(await mezctl(line), { code: 2, err: /MEZ_USAGE_WRONG/ }, line)
+})
+
 t.test('audit ls shows which role was changed, in events of earlier versions too', async (t) => {
   const at = { time: '2026-11-25T08:00:00.000Z', user: 'operator@socket', success: true }
   hub.events.push(

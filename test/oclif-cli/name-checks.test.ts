@@ -140,6 +140,33 @@ t.test('a lock of a mistyped name locks nothing in a script, and exits 3', async
   t.match(right, { code: 0, out: /Locked app grafana/ })
 })
 
+t.test(
+  'on a terminal a lock of a name that does not exist asks first, and exits 3 without a yes',
+  async (t) => {
+    const lock = async (line: string, answer: string) => {
+      hub.seen.length = 0
+      const env = { MEZITE_DATA_DIR: hub.dir, BATCH_TERMINAL: '1' }
+      const [finished] = await runLines([line], env, `${answer}\n`)
+      return { ...finished!, locked: hub.seen.some(({ method }) => method === 'POST') }
+    }
+    const asked =
+      /app grafan does not exist\. Did you mean "grafana"\? Lock it anyway, for when it appears\? \[y\/N\]/
+    t.match(await lock('locks create --app grafan', 'n'), { code: 3, out: '', err: asked, locked: false })
+    t.match(await lock('locks create --app grafan', ''), { code: 3, locked: false })
+    t.match(await lock('locks create --app grafan', 'yes'), { code: 0, err: asked, locked: true })
+    t.match(
+      await lock('locks create --app grafan --yes', 'yes'),
+      { code: 3, locked: false },
+      '--yes is no answer',
+    )
+    t.match(await lock('locks create --app grafana', 'y'), {
+      code: 0,
+      err: /Lock app grafana\?/,
+      locked: true,
+    })
+  },
+)
+
 t.test('commands warn about names that do not exist, and go ahead', async (t) => {
   for (const [at, { code, out, err }] of (await runAll()).entries()) {
     const [line, warnings] = lines[at]!

@@ -49,7 +49,8 @@ const BATCH = fileURLToPath(new URL('batch.ts', import.meta.url))
 
 /**
  * Runs command lines of mezctl one after the other in one process, which is much faster than a process for each; with `BATCH_COLUMNS` in
- * `env` as in a terminal of this width. All of them have `input` on standard input.
+ * `env` as in a terminal of this width. With `BATCH_TERMINAL` a person
+ * can be asked, whose answers are `input`.
  */
 export async function runLines(
   lines: readonly (string | readonly string[])[],
