@@ -69,10 +69,12 @@ export class DecisionPoint {
     const app = this.#catalog.byName(resource)
     if (prefix === undefined || app === undefined || !this.#knows(question)) return []
     const found: string[] = []
-    for (const group of await this.#groups(question))
-      for await (const { name, bot } of inTurns(group.accounts))
-        if (bot === (prefix !== '') && answer(await outlook(group, name, app, question), question).decision)
-          found.push(name.slice(prefix.length))
+    const asked = (await this.#groups(question)).flatMap((group) =>
+      group.accounts.filter(({ bot }) => bot === (prefix !== '')).map(({ name }) => ({ name, group })),
+    )
+    for await (const { name, group } of inTurns(asked))
+      if (answer(await outlook(group, name, app, question), question).decision)
+        found.push(name.slice(prefix.length))
     return found.sort()
   }
 

@@ -24,12 +24,13 @@ export async function peopleWith(
   { explanations, adminRights, locks }: Omit<HolderNeeds, 'roles'>,
 ): Promise<string[]> {
   const found: string[] = []
-  for (const group of await explanations.groups())
-    for await (const { name, bot } of inTurns(group.accounts)) {
-      const person = accountSubject(name, group)
-      if (!bot && adminRights.may(person, right, labels) && locks.lockFor(person, null) === null)
-        found.push(name)
-    }
+  const people = (await explanations.groups()).flatMap((group) =>
+    group.accounts
+      .filter(({ bot }) => !bot)
+      .map(({ name }) => ({ name, person: accountSubject(name, group) })),
+  )
+  for await (const { name, person } of inTurns(people))
+    if (adminRights.may(person, right, labels) && locks.lockFor(person, null) === null) found.push(name)
   return found.toSorted()
 }
 

@@ -40,12 +40,10 @@ export function whoAndWhatRoutes(rooms: {
       requirements: readonly string[]
       until: string | null
     }[] = []
-    for (const group of await explanations.groups())
-      for await (const { name, bot } of inTurns(group.accounts)) {
-        const outlook = await group.decide(name, app)
-        if (outlook.effect !== 'deny')
-          found.push({ user: name, bot, ...(await reasonOf(group, app, outlook)) })
-      }
+    for await (const { group, name, bot } of inTurns(allOf(await explanations.groups()))) {
+      const outlook = await group.decide(name, app)
+      if (outlook.effect !== 'deny') found.push({ user: name, bot, ...(await reasonOf(group, app, outlook)) })
+    }
     return found.sort((one, other) => (one.user < other.user ? -1 : 1))
   }
 
@@ -85,6 +83,10 @@ export function whoAndWhatRoutes(rooms: {
     })
   })
 }
+
+/** The accounts of all groups as one list: with turns of its own, each of some dozen groups would begin a new one. */
+const allOf = (groups: readonly AccountGroup[]) =>
+  groups.flatMap((group) => group.accounts.map((account) => ({ ...account, group })))
 
 /** Why the account may open the app, and until when: an agent no longer than its person. */
 async function reasonOf(group: AccountGroup, app: App, { roles, requirements }: Outlook) {

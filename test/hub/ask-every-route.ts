@@ -1,6 +1,6 @@
 /**
- * Asks every route of the API at 5,000 people and 1,000 apps, and writes a line for each: how long one turn of the event loop took.
- * In a process without tap, which follows every promise and so keeps the loop itself.
+ * Asks every route of the API at 5,000 people, 1,000 apps and 200,000 events, and writes a line for each: how long one turn of the
+ * event loop took. The database is that of the first argument. In a process without tap, which follows every promise and so keeps the loop itself.
  */
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -14,10 +14,20 @@ const LONGEST_MS = 20
 /** The best of some calls counts: the first one compiles code, and the garbage of another may be collected meanwhile. */
 const MOST_CALLS = 5
 
-const data = largeData({ people: 5_000, apps: 1_000, sessions: 2_000, requests: 1_000, bots: 200 })
+const data = largeData({
+  people: 5_000,
+  apps: 1_000,
+  sessions: 2_000,
+  requests: 1_000,
+  bots: 200,
+  events: 200_000,
+})
 const hub = await createTestHub({
   plugins: [data.plugin],
-  config: { plugins: { 'authorization-server': { enabled: true, registration: true } } },
+  config: {
+    database: JSON.parse(process.argv[2]!),
+    plugins: { 'authorization-server': { enabled: true, registration: true } },
+  },
 })
 await data.filled
 
@@ -95,7 +105,6 @@ const NAMES: Readonly<Record<string, string>> = {
   bots: 'ci-1',
   'app-clients': app,
 }
-const PAGES = ['passkeys', 'bots', 'devices', 'access-requests', 'app-proposals', 'backups', 'changes']
 /** Calls with a body, and those with a query that asks for more than the plain call. */
 const MORE: readonly (readonly [method: string, path: string, body?: (count: number) => object])[] = [
   ['GET', '/users?q=anna'],
@@ -108,9 +117,9 @@ const MORE: readonly (readonly [method: string, path: string, body?: (count: num
   ['GET', `/access/explain?user=${person}&app=${app}`],
   ['GET', `/access/who?app=${large.app(0)}`],
   ['GET', `/access/what?user=${person}`],
+  ['GET', `/access/explain-admin?user=${person}&verb=update&kind=app`],
   ['GET', `/dashboard/person-panels/${person}`],
   ['GET', `/dashboard/panels/${app}`],
-  ...PAGES.map((page) => ['GET', `/dashboard/pages/${page}`] as const),
   ['POST', '/roles/preview', role({ '*': '*' })],
   ['POST', '/roles/preview', role({ team: 'nobody' })],
   ['PUT', `/roles/${large.role(0)}`, role({ '*': '*' })],
@@ -121,12 +130,42 @@ const MORE: readonly (readonly [method: string, path: string, body?: (count: num
   ['POST', '/locks', () => ({ target: { role: large.role(0) } })],
 ]
 
-const { paths } = (await hub.api('GET', '/openapi.json')) as {
-  paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+interface Described {
+  readonly parameters?: readonly { readonly name: string; readonly schema: { readonly pattern?: string } }[]
 }
+const { paths } = await hub.api<{ paths: Record<string, Record<string, Described>> }>('GET', '/openapi.json')
 const described = Object.entries(paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => [method.toUpperCase(), path.slice('/v1/webapi'.length)] as const),
 )
+/** The pages that plugins add, and the tables of each. */
+async function pagePaths(): Promise<readonly string[]> {
+  const pages = await hub.api<{ path: string }[]>('GET', '/dashboard/pages')
+  const found = pages.map(async ({ path }) => {
+    const { blocks } = await hub.api<{ blocks: { kind: string }[] }>('GET', `/dashboard/pages/${path}`)
+    const tables = blocks.flatMap(({ kind }, place) => (kind === 'table' ? [`/tables/${place}`] : []))
+    return ['', ...tables.flatMap((table) => [table, `${table}?limit=100&q=anna`])].map(
+      (more) => `/dashboard/pages/${path}${more}`,
+    )
+  })
+  return (await Promise.all(found)).flat()
+}
+
+/** Each list by its words, and in each of its orders. */
+function lists(): readonly string[] {
+  return Object.entries(paths).flatMap(([path, { get }]) => {
+    const schemaOf = (name: string) => get?.parameters?.find((one) => one.name === name)?.schema
+    if (!schemaOf('q') || path.includes('{')) return []
+    const sorts = /\((?:\?:)?(.*)\)/.exec(schemaOf('sort')?.pattern ?? '')?.[1]?.split('|') ?? []
+    const queries = [
+      'limit=1000',
+      'limit=100&q=anna',
+      'limit=100&q=zzqqxx',
+      ...sorts.map((sort) => `limit=100&sort=-${sort}`),
+    ]
+    return queries.map((query) => `${path.slice('/v1/webapi'.length)}?${query}`)
+  })
+}
+
 // What removes something comes last, and what ends the keys of the cluster is no question about many people.
 const isLast = ([method]: readonly [string, string]) => method === 'DELETE'
 const asked = described.filter(([method, path]) => !(method === 'POST' && path.startsWith('/auth/rotate/')))
@@ -135,6 +174,7 @@ for (const [method, path] of asked.filter((one) => !isLast(one))) {
   const named = path.replace(/\{\w+\}/, NAMES[first] ?? 'nothing-here').replaceAll(/\{\w+\}/g, 'agent-1')
   await measure(method, named, method === 'GET' ? undefined : () => ({}))
 }
+for (const path of [...(await pagePaths()), ...lists()]) await measure('GET', path)
 for (const [method, path, body] of MORE) await measure(method, path, body)
 for (const [method, path] of asked.filter(isLast)) {
   const [, first = ''] = path.split('/')
