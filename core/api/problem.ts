@@ -4,6 +4,8 @@ import type { AdminRight, RowLabels } from './rights.ts'
 export interface LackedRight {
   readonly right: AdminRight
   readonly labels?: RowLabels
+  /** The call needs every other right as well. */
+  readonly everyRight?: boolean
 }
 
 /**

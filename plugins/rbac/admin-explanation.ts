@@ -75,7 +75,7 @@ export function rulesHeld(roles: Pick<Roles, 'items' | 'unreadable'>, held: read
 export function adminExplanationRoute(parts: {
   readonly roles: Roles
   readonly explanations: Pick<Explanations, 'groups'>
-  readonly adminRights: Pick<AdminRights, 'declared' | 'may' | 'reach' | 'rowsOf'>
+  readonly adminRights: Pick<AdminRights, 'covers' | 'declared' | 'may' | 'reach' | 'rowsOf'>
   readonly users: Pick<Users, 'list'>
   readonly locks: Pick<LockView, 'lockFor'>
 }): WebRoutes {

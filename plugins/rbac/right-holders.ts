@@ -14,33 +14,40 @@ const READS_ACCESS: AdminRight = 'access.read'
 interface HolderNeeds {
   readonly roles: Pick<Roles, 'items'>
   readonly explanations: Pick<Explanations, 'groups'>
-  readonly adminRights: Pick<AdminRights, 'may' | 'reach'>
+  readonly adminRights: Pick<AdminRights, 'covers' | 'may' | 'reach'>
   readonly locks: Pick<LockView, 'lockFor'>
 }
 
 /** The names of all people who have a right and are not locked, in order: for a thing with these labels, or for all things. */
 export async function peopleWith(
-  { right, labels }: LackedRight,
+  { right, labels, everyRight = false }: LackedRight,
   { explanations, adminRights, locks }: Omit<HolderNeeds, 'roles'>,
 ): Promise<string[]> {
   const found: string[] = []
-  const people = (await explanations.groups()).flatMap((group) =>
-    group.accounts
-      .filter(({ bot }) => !bot)
-      .map(({ name }) => ({ name, person: accountSubject(name, group) })),
-  )
-  for await (const { name, person } of inTurns(people))
-    if (adminRights.may(person, right, labels) && locks.lockFor(person, null) === null) found.push(name)
+  for await (const person of inTurns(peopleOf(await explanations.groups())))
+    if (
+      adminRights.may(person, right, labels) &&
+      (!everyRight || adminRights.covers(person, ['admin'])) &&
+      locks.lockFor(person, null) === null
+    )
+      found.push(person.user)
   return found.toSorted()
+}
+
+function* peopleOf(groups: readonly AccountGroup[]) {
+  for (const group of groups)
+    for (const { name, bot } of group.accounts) if (!bot) yield accountSubject(name, group)
 }
 
 /** The roles that give a right, `admin` first; `limited`: for some labels only. */
 function rolesWith(
-  right: AdminRight,
+  { right, everyRight = false }: LackedRight,
   { roles, adminRights }: Pick<HolderNeeds, 'roles' | 'adminRights'>,
 ): { readonly name: string; readonly limited: boolean }[] {
   return ['admin', ...[...roles.items.keys()].toSorted()].flatMap((name) => {
-    const reach = adminRights.reach({ user: '', roles: [name] }, right)
+    const holder = { user: '', roles: [name] }
+    if (everyRight && !adminRights.covers(holder, ['admin'])) return []
+    const reach = adminRights.reach(holder, right)
     return reach === 'none' ? [] : [{ name, limited: reach === 'some' }]
   })
 }
@@ -51,7 +58,7 @@ export function lackExplainer(needs: HolderNeeds): NonNullable<AdminRoles['expla
     const command = commandFor(caller, lack.right)
     if (!needs.adminRights.may(caller, READS_ACCESS))
       return { text: `Ask an administrator: \`${command}\` names the people who have it.` }
-    const roles = rolesWith(lack.right, needs)
+    const roles = rolesWith(lack, needs)
     const people = await peopleWith(lack, needs)
     const shown = roles.map(({ name, limited }) => (limited ? `${name} (for some labels)` : name))
     const whose =

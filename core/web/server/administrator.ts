@@ -30,14 +30,14 @@ export function requireRight(
   request: FastifyRequest,
   { rights = adminsOnly }: AdministratorOptions,
 ): void {
-  const reach = rights.reach(subject, right)
-  if (reach === 'none') throw lacking({ right }, `This requires the right ${right}.`)
   const { rows, everyRight } = request.routeOptions.config
   if (everyRight && !rights.covers(subject, ['admin']))
-    throw problemFor(
-      'access_denied',
+    throw lacking(
+      { right, everyRight },
       'This requires every right, as the role admin has them: it decides who has which.',
     )
+  const reach = rights.reach(subject, right)
+  if (reach === 'none') throw lacking({ right }, `This requires the right ${right}.`)
   if (reach === 'all') return
   if (rows === undefined)
     throw lacking({ right }, `This requires the right ${right} for everything, not for some labels only.`)

@@ -142,6 +142,19 @@ t.test('at most five people are named, and the others are counted', async (t) =>
   t.equal(holders?.people_count, 7)
 })
 
+t.test('a refusal of a call that needs every right names the people who have every right', async (t) => {
+  const everything = { allow: { admin: [{ kinds: ['connector'], verbs: ['*'] }, reads] } }
+  await put('/roles/connectors', 'role', 'connectors', everything)
+  const half = await signIn('half@example.com', ['connectors'])
+  const refused = await call(half, 'DELETE', '/connectors/sso')
+  t.match(refused, { status: 403, right: 'connector.delete' })
+  t.match(
+    refused.detail,
+    /^This requires every right, as the role admin has them.* People who have it: root@/,
+  )
+  t.strictSame(refused.holders, { roles: ['admin'], people: ['root@example.com'], people_count: 1 })
+})
+
 t.test('a refusal of an API token has the command for a person', async (t) => {
   await put('/roles/makers', 'role', 'makers', {
     allow: { admin: [reads, { kinds: ['api-token'], verbs: ['create'] }] },
