@@ -9,6 +9,7 @@ import {
   formatTime,
   type HubClient,
   isTerminal,
+  listOf,
   listOrNull,
   parseDurationSeconds,
   path,
@@ -71,7 +72,11 @@ class LocksCreate extends AdminCommand {
     else await confirmUnknown(problem, flags.yes)
     const lock = ((await this.call(flags, 'POST', '/locks', { body })) ?? {}) as Flat
     // Under the lock nobody gets another token, so none is left out.
-    const ended = flags['end-tokens'] ? await endTokens(this.hub(flags), { [kind]: name }) : null
+    const ended = flags['end-tokens']
+      ? await endTokens(this.hub(flags), { [kind]: name }).catch((error) => {
+          throw tokensLeft(error, `${kind} ${name}`, String(lock.id))
+        })
+      : null
     await this.show(flags, ended === null ? lock : { ...lock, ended_tokens: ended }, () => {
       const end = lock.expires ? `expires ${formatTime(lock.expires)}` : 'stays until it is removed'
       const undo = `The lock ${end}. To remove it: mezctl locks rm ${String(lock.id)}`
@@ -81,12 +86,12 @@ class LocksCreate extends AdminCommand {
 }
 
 type Held = { readonly id: string; readonly kind: string }
-const heldBy = async (client: HubClient, query: Readonly<Record<string, string>>) =>
-  (await listOrNull<Held>(client, `/sessions?${new URLSearchParams(query)}`)) ?? []
+const sessionsOf = (query: Readonly<Record<string, string>>) => `/sessions?${new URLSearchParams(query)}`
 
 /** Ends the tokens of programs, those behind which a program could get others included. Returns their number. */
 async function endTokens(client: HubClient, of: Readonly<Record<string, string>>): Promise<number> {
-  const tokens = (await heldBy(client, of)).filter(({ kind }) => kind === 'token')
+  const held = listOf<Held>(await client.call('GET', sessionsOf(of)))
+  const tokens = held.filter(({ kind }) => kind === 'token')
   let ended = 0
   for (const { id } of tokens) {
     try {
@@ -100,10 +105,25 @@ async function endTokens(client: HubClient, of: Readonly<Record<string, string>>
   return ended
 }
 
+/** The error of a lock that is in force while its tokens have not all ended, such as without the right to see them. */
+function tokensLeft(error: unknown, locked: string, id: string): unknown {
+  if (!(error instanceof CliError)) return error
+  const { code, message, hint, status, members } = error
+  return new CliError(
+    code as Lowercase<string>,
+    `Locked ${locked}, but not all of its tokens have ended: ${message}`,
+    {
+      hint: `The lock is in force: ${id}. ${hint}`.trimEnd(),
+      members: { ...members, id },
+      ...(status !== null && { status }),
+    },
+  )
+}
+
 /** What a lock has paused, in words; null if nothing waits for its end. */
 async function pausedBy(client: HubClient, [kind, name]: readonly [string, string]): Promise<string | null> {
   if (kind !== 'user' && kind !== 'app') return null
-  const held = await heldBy(client, { [kind]: name })
+  const held = (await listOrNull<Held>(client, sessionsOf({ [kind]: name }))) ?? []
   const tokens = held.filter((one) => one.kind === 'token').length
   const sessions = held.length - tokens
   const parts = [

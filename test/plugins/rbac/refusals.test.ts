@@ -191,3 +191,25 @@ t.test('mezctl says the same, ends with status 1, and has the names in JSON', as
     error: { code: 'access_denied', right: 'app.delete', holders: { roles: ['admin', 'keepers'] } },
   })
 })
+
+t.test('a lock whose tokens the caller may not end says so, and stays in force', async (t) => {
+  await put('/roles/lockers', 'role', 'lockers', { allow: { admin: [{ kinds: ['lock'], verbs: ['*'] }] } })
+  const env = {
+    MEZITE_AUTH_TOKEN: await signIn('locker@example.com', ['lockers']),
+    MEZITE_PROXY: new URL(hub.url).host,
+    MEZITE_CA_FILE: hub.caFile,
+  }
+  const { code, out, err } = await runMezctl(
+    ['locks', 'create', '--user', 'ben@example.com', '--end-tokens', '--yes'],
+    env,
+  )
+  t.equal(code, 1)
+  t.equal(out, '')
+  t.match(err, /^error: Locked user ben@example\.com, but not all of its tokens have ended: /)
+  t.match(
+    err,
+    /This requires the right session\.list \(access_denied\)\nThe lock is in force: [0-9a-f-]{36}\. Ask/,
+  )
+  const locks = await hub.api<{ target: { user?: string } }[]>('GET', '/locks')
+  t.ok(locks.some(({ target }) => target.user === 'ben@example.com'))
+})
