@@ -38,6 +38,11 @@ export const proposalRoutes = (proposals: Proposals, desk: Desk): WebRoutes =>
     {
       ...{ name: 'proposal', collection: 'app-proposals', key: 'id', form: { flat: Listed }, show: shown },
       search: ({ app, agent }) => `${app.name} ${agent} ${app.uri}`,
+      sorts: {
+        name: ({ app }) => app.name,
+        agent: ({ agent }) => agent,
+        proposed: ({ proposed }) => proposed,
+      },
       list: { summary: 'Apps that agents propose', query: PageQuery, rows: () => proposals.list() },
     },
     (on) => {

@@ -117,6 +117,8 @@ export const sourceResource = (changed: () => void) =>
     read: ({ name, document }) => compileSource(readSource(JSON.parse(document), { name })),
     unreadable: 'its agents propose nothing',
     show: ({ document }) => document,
+    search: ({ name, document: { metadata, spec } }) => [name, metadata.description ?? '', ...spec.agents],
+    sorts: { name: ({ name }) => name },
     audited: ({ name }) => ({ name, app_source: name }),
     swapped: changed,
     verbs: {

@@ -120,6 +120,7 @@ export function changeRoutes(parts: {
       ...{ name: 'change', collection: 'changes', key: 'id', form: { flat: Listed }, show },
       newestFirst: true,
       search: (row) => [titleOf(row), row.user_name, row.id, `state:${stateOf(row, clock.now())}`],
+      sorts: { created: ({ created }) => created, user: ({ user_name }) => user_name },
       list: {
         access: 'user',
         summary: 'Changes that wait or waited for approval and concern the caller, the newest first',

@@ -67,6 +67,11 @@ export function notificationRoutes({
     newestFirst: true,
     search: ({ notifier, kind, severity, title, error }: Shown) =>
       [notifier, kind, severity, title, error ?? ''].join(' '),
+    sorts: {
+      created: ({ created }: Shown) => created,
+      notifier: ({ notifier }: Shown) => notifier,
+      kind: ({ kind }: Shown) => kind,
+    },
     list: { summary: `The last ${MOST} notifications`, query: PageQuery, rows: () => store.list(MOST) },
   }
   return resourceRoutes<Shown>(view, (on) => {

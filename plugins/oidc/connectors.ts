@@ -128,6 +128,8 @@ export function createConnectors(deps: {
         },
       }
     },
+    search: ({ name, document: { metadata, spec } }) => [name, metadata.description ?? '', spec.issuer_url],
+    sorts: { name: ({ name }) => name },
     audited: ({ name }) => ({ connector: name }),
     missing: (name) =>
       problemFor('connector_unknown', `There is no connector ${name}; \`mezctl sso ls\` lists them.`),
