@@ -30,6 +30,8 @@ export interface User {
    */
   readonly holder: string | null
   readonly connector: string | null
+  /** Since when the mapped role `admin` is one that the provider does not give any more, and that nobody else has. Absent: it is not. */
+  readonly adminKept?: number
   /** As of the last sign-in through a provider. Absent: none has vouched for anything. */
   readonly profile?: Profile
   /** Milliseconds since the epoch. */

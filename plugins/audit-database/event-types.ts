@@ -86,6 +86,7 @@ export const eventTypes: readonly string[] = [
   'token.issued',
   'token.revoked',
   'tool.called',
+  'user.admin_kept',
   'user.cert.issued',
   'user.created',
   'user.deleted',

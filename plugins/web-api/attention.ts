@@ -1,4 +1,4 @@
-import { type Catalog, type Clock, messageOf } from '@mezite/core'
+import { type Catalog, type Clock, messageOf, type Users } from '@mezite/core'
 import type { Attention, findings, HubState } from '@mezite/core/administration'
 
 type App = ReturnType<Catalog['list']>[number]
@@ -18,13 +18,14 @@ export interface Watched {
   readonly catalog: Pick<Catalog, 'list'>
   readonly hubState: HubState
   readonly clock: Clock
+  readonly users: Pick<Users, 'list'>
   /** What other plugins have found. */
   readonly findings?: readonly Entry[]
 }
 
 /** The list `attention` of `GET /v1/webapi/status`, as this hub sees the cluster. */
 export function createAttention(
-  { catalog, hubState, clock, findings: entries = [] }: Watched,
+  { catalog, hubState, users, clock, findings: entries = [] }: Watched,
   parentNode = process.env.MEZITE_PARENT_NODE,
 ) {
   const startedMs = clock.now()
@@ -115,6 +116,14 @@ export function createAttention(
     return found
   }
 
+  function keptAdmins(): Attention[] {
+    return users.list().flatMap(({ name, adminKept, ownRoles }) => {
+      if (adminKept === undefined || ownRoles.includes('admin')) return []
+      const message = `keeps the role admin, which the provider has not given since ${timeOf(adminKept)}, because nobody else has it; give it to somebody else, and the next sign-in takes it`
+      return [{ kind: 'finding', subject: name, message }] as const
+    })
+  }
+
   function found(): Attention[] {
     return entries.flatMap(({ name, list }) => {
       try {
@@ -141,6 +150,7 @@ export function createAttention(
       ...jobs(),
       ...agents(),
       ...apps(),
+      ...keptAdmins(),
       ...found(),
     ],
   }

@@ -49,7 +49,7 @@ export function createKnownLogins(
     const asked = [...logins.entries()].filter(([at]) => outcomes[at] === 'differs')
     const isSame = sql`users.key = login.key AND users.issuer = login.issuer AND users.sub = login.sub
       AND users.connector = login.connector AND users.mapped_roles = login.mapped_roles
-      AND (login.profile IS NULL OR users.profile = login.profile)`
+      AND users.admin_kept IS NULL AND (login.profile IS NULL OR users.profile = login.profile)`
     const column = <T>(of: (login: KnownLogin) => T) => asked.map(([, login]) => of(login))
     // Waiting for a locked row here could block the change that has locked it.
     const { rows } = await sql<{ place: number; key: string; busy: boolean }>`

@@ -15,6 +15,8 @@ export interface UserTable {
   readonly last_login: number | null
   /** JSON of a `Profile`, or null. */
   readonly profile: string | null
+  /** See `User.adminKept`. */
+  readonly admin_kept: number | null
 }
 
 export interface LockTable {
@@ -115,6 +117,11 @@ export const accessMigrations: Migrations = {
     '0006-lock-author': {
       async up(db) {
         await sql`ALTER TABLE locks ADD COLUMN author text`.execute(db)
+      },
+    },
+    '0007-kept-admin': {
+      async up(db) {
+        await sql`ALTER TABLE users ADD COLUMN admin_kept double precision`.execute(db)
       },
     },
   },

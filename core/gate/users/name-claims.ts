@@ -25,12 +25,19 @@ export function createNameClaims({
   revisions,
   rowOf,
   holderOf: holderNow,
+  keepsAdmin,
   clock,
 }: {
   readonly revisions: Pick<RunningRevisions, 'write' | 'append'>
   readonly rowOf: (trx: Transaction, key: string) => Promise<UserTable | undefined>
   /** The holder as this hub knows it. */
   readonly holderOf: (key: string) => string | null | undefined
+  /** Whether the role `admin` stays, which the sign-in would take from the stored user. */
+  readonly keepsAdmin: (
+    trx: Transaction,
+    row: UserTable,
+    next: Pick<UserTable, 'mapped_roles'> & { readonly connector: string },
+  ) => Promise<boolean>
   readonly clock: Clock
 }) {
   const login = createKnownLogins(revisions)
@@ -45,12 +52,12 @@ export function createNameClaims({
     const { key, name } = parsed
     if (!Array.isArray(mappedRoles) || !mappedRoles.every(isRoleName))
       throw new MezError('MEZ_HOOK_FAILED', 'a plugin signed somebody in with invalid role names')
-    const mapped_roles = rolesText(mappedRoles)
+    const fromProvider = rolesText(mappedRoles)
     const holder = holderOf({ issuer, sub })
     const profileText = vouched ? JSON.stringify({ holder, ...vouched }) : null
     if (loggedIn !== null && holderNow(key) === holder) {
       const who = { key, issuer, sub, connector }
-      if (await login({ ...who, mappedRoles: mapped_roles, profile: profileText, at: loggedIn, stands }))
+      if (await login({ ...who, mappedRoles: fromProvider, profile: profileText, at: loggedIn, stands }))
         return parsed
     }
     await revisions.write(async (trx, change) => {
@@ -60,11 +67,22 @@ export function createNameClaims({
       const last_login = loggedIn ?? row?.last_login ?? null
       const held = row?.issuer === issuer && row.sub === sub
       const profile = profileText ?? (held ? row.profile : null)
-      const identity = { issuer, sub, connector, mapped_roles, profile, last_login }
       if (known && !held) throw takenAway()
       if (row && row.issuer !== null && !held) {
         throw new MezError('MEZ_USER_NAME_TAKEN', `the name ${row.name} belongs to another identity`)
       }
+      const keeps =
+        row !== undefined && (await keepsAdmin(trx, row, { connector, mapped_roles: fromProvider }))
+      const mapped_roles = keeps ? rolesText([...mappedRoles, 'admin']) : fromProvider
+      const admin_kept = keeps ? (row.admin_kept ?? clock.now()) : null
+      const identity = { issuer, sub, connector, mapped_roles, profile, last_login, admin_kept }
+      if (keeps && row.admin_kept === null)
+        await change.audit({
+          type: 'user.admin_kept',
+          success: true,
+          user: row.name,
+          fields: { name: row.name, connector },
+        })
       if (row) await db.updateTable('users').set(identity).where('key', '=', key).execute()
       else {
         const fresh = { key, name, own_roles: '[]', created: clock.now(), ...identity }
@@ -74,6 +92,7 @@ export function createNameClaims({
         row?.issuer === issuer &&
         row.connector === connector &&
         row.mapped_roles === mapped_roles &&
+        row.admin_kept === admin_kept &&
         row.profile === profile
       // Every hub shows the last login from memory, but a login must not invalidate all cached decisions.
       if (same) change.noted('user', key)

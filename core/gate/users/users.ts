@@ -16,6 +16,7 @@ import { messageOf } from '../../kernel/error.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Log } from '../../kernel/log.ts'
 import type { RunningRevisions } from '../../state/revisions/revisions.ts'
+import { guardAdmins, heldIn, isAdmin, keepsAdmin, type RoleColumns } from './last-administrator.ts'
 import type { AccessTables, UserTable } from './migrations.ts'
 import { createNameClaims, takenAway } from './name-claims.ts'
 import { holdersIn, identityOf, profileIn, rolesIn, rolesText } from './stored-identity.ts'
@@ -63,7 +64,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
   }
 
   /** Whether an administrator is not locked out. The operator on the hub's machine can end a lock, so for that one all count. */
-  function mayAct(row: UserTable, by: Actor): boolean {
+  function mayAct(row: UserTable, by: Pick<Actor, 'subject'> | null): boolean {
     if (!isAdmin(row)) return false
     const subject = {
       user: row.name,
@@ -72,7 +73,7 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
       sessionId: null,
       satisfied: [],
     } as const
-    return by.subject.kind === 'operator' || rooms.locks.lockFor(subject, null) === null
+    return by?.subject.kind === 'operator' || rooms.locks.lockFor(subject, null) === null
   }
 
   async function existing(trx: Transaction, name: string): Promise<UserTable> {
@@ -113,7 +114,19 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     return user
   }
 
-  const claims = createNameClaims({ revisions, rowOf, holderOf: (key) => users.get(key)?.holder, clock })
+  const claims = createNameClaims({
+    revisions,
+    rowOf,
+    holderOf: (key) => users.get(key)?.holder,
+    keepsAdmin: (trx, row, next) =>
+      keepsAdmin(
+        row,
+        next,
+        () => view.rowsOf(trx, null),
+        (other) => mayAct(other, null),
+      ),
+    clock,
+  })
 
   async function take(...[input, ...how]: Parameters<typeof claims>): Promise<User> {
     const { key, name } = await claims(input, ...how)
@@ -210,6 +223,7 @@ function userIn(row: UserTable, log: Log): User | null {
       mappedRoles: rolesIn(row.mapped_roles),
       ...identityOf(row),
       connector,
+      ...(row.admin_kept !== null && isAdmin(row) && { adminKept: row.admin_kept }),
       ...profileIn(row),
       created,
       lastLogin: row.last_login,
@@ -224,40 +238,11 @@ export function userNotFound(name: string): Problem {
   return problemFor('user_not_found', `There is no user ${name}; \`mezctl users ls\` lists them.`)
 }
 
-type RoleColumns = Pick<UserTable, 'own_roles' | 'mapped_roles'>
-
-/** An unreadable user has no access, and so no roles; otherwise nobody could remove it. */
-function heldIn({ own_roles, mapped_roles }: RoleColumns): readonly string[] {
-  try {
-    return [rolesIn(own_roles), rolesIn(mapped_roles)].flat()
-  } catch {
-    return []
-  }
-}
-
-const isAdmin = (row: RoleColumns): boolean => heldIn(row).includes('admin')
-
 /** The roles that are in one of the rows only. */
 const changedRoles = (before: RoleColumns, after: RoleColumns): readonly string[] => [
   ...heldIn(before).filter((role) => !heldIn(after).includes(role)),
   ...heldIn(after).filter((role) => !heldIn(before).includes(role)),
 ]
-
-/** Keeps administrators from locking out themselves or the last administrator. `row`: the user that would not be one any more. */
-async function guardAdmins(
-  row: UserTable,
-  readAll: () => Promise<readonly UserTable[]>,
-  by: Actor,
-  mayAct: (row: UserTable, by: Actor) => boolean,
-): Promise<void> {
-  const { subject } = by
-  if (!isAdmin(row)) return
-  if (subject.kind !== 'operator' && foldName(subject.user) === row.key)
-    throw problemFor('self_lockout', 'You cannot take the role admin from yourself. Ask another admin.')
-  const rows = await readAll()
-  if (rows.some((other) => other.key !== row.key && mayAct(other, by))) return
-  throw problemFor('last_admin', `${row.name} is the last admin. Give the role to somebody else first.`)
-}
 
 /** Drops the mapped roles of all users who last signed in through this connector; assigned roles stay. */
 async function dropMappedRoles(

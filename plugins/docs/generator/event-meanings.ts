@@ -85,6 +85,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'token.issued': 'The authorization server issued a token to a program.',
   'token.revoked': 'A token of a program was revoked before its time.',
   'tool.called': 'A program called a `tool` of the hub as an MCP server, or was refused.',
+  'user.admin_kept': 'The last administrator keeps the role, which the provider does not give any more.',
   'user.cert.issued': 'A person got a certificate for `msh`.',
   'user.created': 'A person was created by an administrator, or signed in for the first time.',
   'user.deleted': 'A person was removed.',

@@ -61,7 +61,8 @@ t.test('status lists the things that need attention', (t) => {
       list: () => Array.from({ length: 500 }, (_, at) => ({ subject: `m${at}`, message: 'm' })),
     },
   ]
-  const attention = createAttention({ catalog, hubState, clock, findings } as never, '20.1.0')
+  const users = { list: () => [] }
+  const attention = createAttention({ catalog, hubState, users, clock, findings } as never, '20.1.0')
   attention.changed({ hostname: 'gone' })
   t.strictSame(
     attention
