@@ -82,8 +82,8 @@ export interface Pages {
   ): readonly { readonly title: string; readonly href: string; readonly count: number }[]
   /** The reason with this code, of the core or of a plugin. */
   reasonOf(code: string): Reason | undefined
-  /** Address of the page on the sign-in host that explains a reason code; null if no plugin has one. */
-  explanationOf(code: string): string | null
+  /** Address of the page on the sign-in host that explains a reason code, as `WebRoutes.helpFor`; null if no plugin has one. */
+  explanationOf(code: string, person?: Language): string | null
 }
 
 /** The template of the hub's pages. */

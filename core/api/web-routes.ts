@@ -3,7 +3,7 @@ import { serviceRef, slotRef } from '../kernel/reference.ts'
 import type { AppDisplay } from './app.ts'
 import type { Actor, GivenRights } from './audit.ts'
 import type { AdminCall, CallAnswer } from './change-holds.ts'
-import type { Markup } from './pages.ts'
+import type { Language, Markup } from './pages.ts'
 import type { CallRate } from './proxy-limits.ts'
 import type { AdminRight, RowAccess, RowLabels } from './rights.ts'
 import type { Session } from './sessions.ts'
@@ -24,8 +24,11 @@ export interface WebRoutes {
   readonly home?: (reply: FastifyReply, view: HomeView) => FastifyReply
   /** Adds a section to the page "My account" of the signed-in person. */
   readonly account?: (request: FastifyRequest, session: Session) => Promise<AccountSection | null>
-  /** Path of the page that explains a reason code, for the hub's pages about errors. */
-  readonly helpFor?: (code: string) => string
+  /**
+   * Path of the page that explains a reason code, for the hub's pages about errors. `person`: the language of a reader who does not
+   * administer; for administrators absent.
+   */
+  readonly helpFor?: (code: string, person?: Language) => string
 }
 
 /** A section of the page "My account". */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import type { Language } from '@mezite/core/types'
 import { changesOf } from './changelog.ts'
 
 /** One page. */
@@ -11,6 +12,10 @@ export interface Page {
   readonly source: string
   /** The heading of the one section of the file that is the page; absent: the whole file. */
   readonly section?: string
+  /** Absent: English. */
+  readonly language?: Language
+  /** The page in English that says the same. */
+  readonly translates?: string
 }
 
 /** A group of pages in the navigation. */

@@ -4,16 +4,17 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type Documentation, type Pages, problemFor, type Subject, Type, type WebRoutes } from '@mezite/core'
-import { readPage, readPicture, type Section } from './contents.ts'
+import { type Page, readPage, readPicture, type Section } from './contents.ts'
 import { article, frame, overview, readingList, results, titleOf } from './layout.ts'
 import { createRenderer, plainMarkdown, type Rendered } from './markdown.ts'
 import { createSearch } from './search.ts'
+import { texts } from './texts.ts'
 
 const PREFIX = '/web/docs'
 /** A drawing has its style in it, and runs nothing. */
 const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 /** The one page for people who open applications. */
-const FOR_PEOPLE = 'start/people'
+const FOR_PEOPLE = { en: 'start/people', de: 'start/people-de' } as const
 const isPerson = (subject: Subject | null): boolean => subject !== null && !subject.roles.includes('admin')
 const CODES = /^MEZ_[A-Z_]+$/
 
@@ -50,6 +51,10 @@ export function docsRoutes({
   })
   const zipped = lazily(async () => gzipSync((await search()).json))
   const files = assets()
+  const languageOf = (headers: { readonly 'accept-language'?: string | undefined }) =>
+    pages.languageOf(headers['accept-language'])
+  const translationsOf = ({ name, translates = name }: Page) =>
+    all.filter((other) => other.name !== name && (other.translates ?? other.name) === translates)
   const parts = {
     width: 'wide' as const,
     current: PREFIX,
@@ -70,12 +75,15 @@ export function docsRoutes({
   const routes: WebRoutes = {
     name: 'docs',
     prefix: PREFIX,
-    helpFor: (code) =>
-      `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`,
+    // The sections about codes are for operators.
+    helpFor: (code, person) =>
+      person === undefined
+        ? `${PREFIX}/look-up/${CODES.test(code) ? 'error' : 'reason'}-codes#${code.toLowerCase()}`
+        : `${PREFIX}/${FOR_PEOPLE[person]}`,
     async routes(web) {
-      web.get('/', { config }, async ({ subject }, reply) => {
+      web.get('/', { config }, async ({ subject, headers }, reply) => {
         // The list of pages is for operators.
-        if (isPerson(subject)) return reply.redirect(`${PREFIX}/${FOR_PEOPLE}`, 302)
+        if (isPerson(subject)) return reply.redirect(`${PREFIX}/${FOR_PEOPLE[languageOf(headers)]}`, 302)
         const body = frame(contents, null, overview(contents))
         return reply.page(pages.render({ ...parts, title: 'Documentation', body, user: userOf(subject) }))
       })
@@ -85,11 +93,13 @@ export function docsRoutes({
         { config, schema: { querystring } },
         async (request, reply) => {
           const { q = '' } = request.query
-          const body = frame(contents, null, results(q, (await search()).find(q)), {
-            query: q,
-            isFolded: isPerson(request.subject),
-          })
-          return reply.page(pages.render({ ...parts, title: 'Search', body, user: userOf(request.subject) }))
+          const isFolded = isPerson(request.subject)
+          // Pages for operators are English.
+          const language = isFolded ? languageOf(request.headers) : 'en'
+          const found = results(q, (await search()).find(q), language)
+          const body = frame(contents, null, found, { query: q, isFolded, language })
+          const title = texts[language].search
+          return reply.page(pages.render({ ...parts, title, body, user: userOf(request.subject), language }))
         },
       )
       web.get('/search.json', { config }, async (_request, reply) =>
@@ -122,9 +132,14 @@ export function docsRoutes({
         const plain = name.endsWith('.md') ? await documentation.page(name.slice(0, -'.md'.length)) : null
         if (plain !== null) return reply.type('text/markdown; charset=utf-8').send(plain)
         const content = await rendered(name)
-        const body = frame(contents, name, article(content, name), { isFolded: isPerson(subject) })
+        const page = byName.get(name)!
+        const { language = 'en' } = page
+        const body = frame(contents, name, article(content, page, translationsOf(page)), {
+          isFolded: isPerson(subject),
+          language,
+        })
         return reply.page(
-          pages.render({ ...parts, title: titleOf(byName.get(name)!), body, user: userOf(subject) }),
+          pages.render({ ...parts, title: titleOf(page), body, user: userOf(subject), language }),
         )
       })
     },

@@ -1,7 +1,8 @@
 import { html } from '@mezite/core'
-import type { DocumentationPlace } from '@mezite/core/types'
+import type { DocumentationPlace, Language } from '@mezite/core/types'
 import type { Page, Section } from './contents.ts'
 import type { Passage, Rendered } from './markdown.ts'
+import { type Texts, texts } from './texts.ts'
 
 type Markup = ReturnType<typeof html>
 
@@ -10,9 +11,9 @@ const ROOT = '/web/docs'
 const SHORT = 3
 const LONGEST_TOC = 80
 
-const form = (query = '') =>
-  html`<form role="search" method="get" action="${ROOT}/search" data-index="${ROOT}/search.json" data-base="${ROOT}/">
-    <input type="search" name="q" value=${query} placeholder="Search" aria-label="Search the documentation" autocomplete="off" />
+const form = (words: Texts, query = '') =>
+  html`<form role="search" method="get" action="${ROOT}/search" data-index="${ROOT}/search.json" data-base="${ROOT}/" data-nothing=${words.nothing}>
+    <input type="search" name="q" value=${query} placeholder=${words.search} aria-label=${words.searchAll} autocomplete="off" />
   </form>
   <ul id="docs-results" aria-live="polite" hidden></ul>`
 
@@ -21,19 +22,20 @@ export function frame(
   contents: readonly Section[],
   current: string | null,
   content: Markup,
-  more: { readonly query?: string; readonly isFolded?: boolean } = {},
+  more: { readonly query?: string; readonly isFolded?: boolean; readonly language?: Language } = {},
 ): Markup {
+  const words = texts[more.language ?? 'en']
   return html`<div class="docs">
     <aside>
-      ${form(more.query)}
+      ${form(words, more.query)}
       <details class=${more.isFolded ? 'folded' : undefined} open=${more.isFolded !== true}>
-        <summary>All pages</summary>
-        <nav aria-label="Documentation">
+        <summary>${words.allPages}</summary>
+        <nav aria-label=${words.documentation}>
           ${contents.map(
             ({ title, pages }) =>
-              html`<h2>${title}</h2><ul>${pages.map(
-                ({ name, title }) =>
-                  html`<li><a href=${`${ROOT}/${name}`} aria-current=${name === current ? 'page' : undefined}>${title}</a></li>`,
+              html`<h2 lang="en">${title}</h2><ul lang="en">${pages.map(
+                ({ name, title, language }) =>
+                  html`<li><a href=${`${ROOT}/${name}`} lang=${language} aria-current=${name === current ? 'page' : undefined}>${title}</a></li>`,
               )}</ul>`,
           )}
         </nav>
@@ -44,19 +46,28 @@ export function frame(
 }
 
 /** The content of one page. Its HTML comes from `markdown.ts`, which escapes everything. */
-export function article({ html: body, passages }: Rendered, name: string): Markup {
+export function article(
+  { html: body, passages }: Rendered,
+  { name, language = 'en' }: Page,
+  translations: readonly Page[],
+): Markup {
+  const words = texts[language]
   const end = body.indexOf('</h1>') + '</h1>'.length
   const headings = passages.filter(({ level, anchor }) => level === 2 && anchor !== '')
   return html`<article>
     <div dangerouslySetInnerHTML=${{ __html: body.slice(0, end) }}></div>
-    ${headings.length > SHORT && headings.length < LONGEST_TOC ? tableOf(headings) : null}
+    ${headings.length > SHORT && headings.length < LONGEST_TOC ? tableOf(headings, words) : null}
     <div dangerouslySetInnerHTML=${{ __html: body.slice(end) }}></div>
-    <p class="quiet"><a href=${`${ROOT}/${name}.md`}>This page as Markdown</a></p>
+    ${translations.map(
+      ({ name, language = 'en' }) =>
+        html`<p><a href=${`${ROOT}/${name}`} lang=${language} hreflang=${language}>${texts[language].inThisLanguage}</a></p>`,
+    )}
+    <p class="quiet"><a href=${`${ROOT}/${name}.md`}>${words.asMarkdown}</a></p>
   </article>`
 }
 
-const tableOf = (headings: readonly Passage[]) =>
-  html`<nav class="toc" aria-label="On this page"><ul>${headings.map(
+const tableOf = (headings: readonly Passage[], words: Texts) =>
+  html`<nav class="toc" aria-label=${words.onThisPage}><ul>${headings.map(
     ({ anchor, heading }) => html`<li><a href=${`#${anchor}`}>${heading}</a></li>`,
   )}</ul></nav>`
 
@@ -86,12 +97,17 @@ export function readingList(contents: readonly Section[]): string {
 }
 
 /** The results of a search without script. */
-export function results(query: string, found: readonly DocumentationPlace[]): Markup {
+export function results(
+  query: string,
+  found: readonly DocumentationPlace[],
+  language: Language = 'en',
+): Markup {
+  const words = texts[language]
   return html`<article>
-    <h1>${query === '' ? 'Search' : `Results for “${query}”`}</h1>
+    <h1>${query === '' ? words.search : words.resultsFor(query)}</h1>
     ${
       found.length === 0
-        ? html`<p>${query === '' ? 'Type words into the search field.' : 'Nothing found. Try other or fewer words.'}</p>`
+        ? html`<p>${query === '' ? words.typeWords : words.nothingTry}</p>`
         : html`<ul>${found.map(
             ({ id, title, heading, excerpt }) =>
               html`<li><a href=${`${ROOT}/${id}`}>${heading}</a> ${heading === title ? null : html`<span class="quiet">${title}</span>`}<br />${excerpt}</li>`,
@@ -101,4 +117,5 @@ export function results(query: string, found: readonly DocumentationPlace[]): Ma
 }
 
 /** Title of the window. */
-export const titleOf = (page: Page): string => `${page.title} · Documentation`
+export const titleOf = ({ title, language = 'en' }: Page): string =>
+  `${title} · ${texts[language].documentation}`

@@ -20,6 +20,8 @@ const RANKS = [
   ['look-up/plugin-configuration', 0.5],
   ['look-up/command-line', 0.6],
   ['changes/', 0.1],
+  // Words that both languages have, such as "passkey", are mostly meant in English.
+  ['start/people-de', 0.3],
 ] as const
 /** A section answers better than the page that it is in. */
 const WHOLE_PAGE = 0.8

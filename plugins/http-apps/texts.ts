@@ -32,6 +32,7 @@ const en = {
   reason: 'Reason',
   /** Leads to the documentation of the reason code. */
   meaning: 'What this means',
+  help: 'Help',
   request: 'Request',
   contact: 'Contact',
   byStatus: {
@@ -95,6 +96,7 @@ export const texts: Readonly<Record<'en' | 'de', Texts>> = {
     learnMore: 'Mehr dazu',
     reason: 'Grund',
     meaning: 'Was das bedeutet',
+    help: 'Hilfe',
     request: 'Anfrage',
     contact: 'Kontakt',
     byStatus: {

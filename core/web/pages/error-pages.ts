@@ -42,13 +42,14 @@ export interface DenialDetails {
 /** The pages about errors and denials for each language, rendered without script. All values are escaped. */
 export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicNames, 'hubOrigin'>) {
   return (language: Language) => {
-    const { error, explanation } = texts[language]
+    const { error, explanation, template: words } = texts[language]
     const { brand } = template
     const page = (title: string, body: Markup, more: Partial<PageLayout> = {}) =>
       template.render({ title, body, language, ...more })
-    const meaning = (code: string) => {
-      const address = template.explanationOf(code)
-      return address === null ? null : html` <a href=${address}>${error.meaning}</a>`
+    const meaning = (code: string, person: Person | null) => {
+      const isAdmin = person === null || person.roles.includes('admin')
+      const address = template.explanationOf(code, isAdmin ? undefined : language)
+      return address === null ? null : html` <a href=${address}>${isAdmin ? error.meaning : words.help}</a>`
     }
 
     return {
@@ -73,7 +74,7 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
               <a class=${retryUrl === undefined ? 'button' : 'button plain'} href=${there}>${error.home}</a>
               ${link ? html`<a class="button plain" href=${link} rel="noreferrer">${error.learnMore}</a>` : null}
             </div>
-            <p class="reference">${error.support}: <code data-copy>${`${code} ${problem.requestId}`}</code>${status === 421 ? null : meaning(code)}</p>
+            <p class="reference">${error.support}: <code data-copy>${`${code} ${problem.requestId}`}</code>${status === 421 ? null : meaning(code, person)}</p>
           </div>`,
           status === 421 ? { on: 'elsewhere' } : { user: person },
         )
@@ -83,6 +84,7 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
       denied: (problem: ErrorPage, details: DenialDetails) => {
         const { app, user, state, help, explanation: why } = details
         const reason = template.reasonOf(problem.code)
+        const reader = { name: user, roles: why === null ? [] : ['admin'] }
         const title = (problem.code === 'locked' && reason?.title?.[language]) || error.denied(app)
         return page(
           title,
@@ -101,7 +103,7 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
               </div>
               <dl class="facts">
                 <dt>${error.account}</dt><dd>${user}</dd>
-                <dt>${error.reason}</dt><dd><code data-copy>${problem.code}</code>${meaning(problem.code)}</dd>
+                <dt>${error.reason}</dt><dd><code data-copy>${problem.code}</code>${meaning(problem.code, reader)}</dd>
                 <dt>${error.request}</dt><dd><code data-copy>${problem.requestId}</code></dd>
                 ${brand.contact === null ? null : [html`<dt>${error.contact}</dt>`, html`<dd>${brand.contact}</dd>`]}
               </dl>
@@ -110,7 +112,7 @@ export function createErrorPages(template: Pages, { hubOrigin }: Pick<PublicName
             ${why === null ? null : explanationBody(explanation, why.found, user, why.appName)}
           </div>`,
           {
-            user: { name: user, roles: why === null ? [] : ['admin'] },
+            user: reader,
             width: why === null ? 'narrow' : 'column',
           },
         )

@@ -178,10 +178,10 @@ export function createPages(options: {
     languageOf,
     navigationOf: (person, language) => linksOf(navigation(), person, language),
     reasonOf: (code) => reasonNamed(code) ?? options.reasonOf?.(code),
-    explanationOf(code) {
+    explanationOf(code, person) {
       const path = routes()
         .find(({ helpFor }) => helpFor)
-        ?.helpFor?.(code)
+        ?.helpFor?.(code, person)
       return path === undefined ? null : signInOrigin + path
     },
   }

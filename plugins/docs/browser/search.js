@@ -60,7 +60,7 @@ async function show() {
   if (found.length === 0) {
     const item = document.createElement('li')
     item.className = 'quiet'
-    item.textContent = 'Nothing found.'
+    item.textContent = form.dataset.nothing
     list.append(item)
   }
   list.hidden = false

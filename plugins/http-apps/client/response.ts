@@ -62,7 +62,8 @@ export function problemResponse(
   const help = Array.isArray(members.help) ? (members.help as ShownHelp[]) : []
   const { contact } = pages.brand
   // The documentation asks for a sign-in, unless it is public.
-  const explanation = user === null ? null : pages.explanationOf(code)
+  const isAdmin = user?.roles.includes('admin') === true
+  const explanation = user === null ? null : pages.explanationOf(code, isAdmin ? undefined : language)
   const body = html`<div class="card">
     <h1>${title}</h1>
     <p>${sentence}</p>
@@ -73,7 +74,7 @@ export function problemResponse(
     </div>
     ${help.map(({ title, text, url }) => [html`<p>${text}</p>`, html`<div class="actions"><a class="button" href=${url}>${title}</a></div>`])}
     <dl class="facts">
-      <dt>${words.reason}</dt><dd><code data-copy>${code}</code>${explanation === null ? null : html` <a href=${explanation} rel="noreferrer">${words.meaning}</a>`}</dd>
+      <dt>${words.reason}</dt><dd><code data-copy>${code}</code>${explanation === null ? null : html` <a href=${explanation} rel="noreferrer">${isAdmin ? words.meaning : words.help}</a>`}</dd>
       <dt>${words.request}</dt><dd><code data-copy>${requestId}</code></dd>
       ${contact === null ? null : [html`<dt>${words.contact}</dt>`, html`<dd>${contact}</dd>`]}
     </dl>
