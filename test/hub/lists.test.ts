@@ -179,7 +179,7 @@ t.test('each list is sorted by each of its orders both ways, page by page', asyn
 const isReversed = (up: readonly string[], down: readonly object[]): boolean =>
   up.toReversed().every((row, at) => row === JSON.stringify(down[at]))
 
-t.test('each list finds what has the words, and nothing for words that nothing has', async (t) => {
+t.test('each list finds rows by their words, and none by words that no row has', async (t) => {
   for (const { path } of lists) {
     const all = await get(`${path}?limit=1&q=`)
     const none = await get(`${path}?q=zzqq%20xxyy`)

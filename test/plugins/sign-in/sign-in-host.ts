@@ -213,7 +213,9 @@ export async function startSignInHost(
     },
   })
   const { access, callers, locks, pages, secretBox } = rooms
-  const server = Fastify({ routerOptions: { maxParamLength: 500 } })
+  // As the hub's server, which knows this keyword of schemas.
+  const ajv = { customOptions: { keywords: ['must'] } }
+  const server = Fastify({ routerOptions: { maxParamLength: 500 }, ajv })
   server.register(sharedDecorators)
   const plenty = 1_000_000
   const callsPerMinute = { pages: plenty, sign_in: plenty, tokens: plenty, keys: plenty, other: plenty }
