@@ -21,6 +21,8 @@ export interface LargeSizes {
   readonly sets: number
   readonly agents: number
   readonly bots: number
+  /** API tokens. */
+  readonly tokens: number
   readonly requests: number
   readonly locks: number
   readonly sessions: number
@@ -37,6 +39,7 @@ export const STANDING: LargeSizes = {
   sets: 33,
   agents: 30,
   bots: 20,
+  tokens: 0,
   requests: 50,
   locks: 15,
   sessions: 300,
@@ -70,7 +73,7 @@ async function fill(
   const apps = many(sizes.apps, rows.app)
   const appAt = (index: number) => apps[(index * 17) % apps.length]!
   const grants = many(sizes.grants, (index) => rows.grant(index, appAt(index).id))
-  await insert('rbac_roles', many(rows.roles, rows.role), 'role', 'name')
+  await insert('rbac_roles', many(sizes.roles, rows.role), 'role', 'name')
   await insert('apps', apps, 'app', 'name')
   await insert('agents', many(sizes.agents, rows.agent), 'agent', 'hostname')
   await insert('users', many(sizes.people, rows.user), 'user', 'key')
@@ -81,6 +84,7 @@ async function fill(
   const request = (index: number) => rows.request(index, appAt(index), grants[index - sizes.requests])
   await insert('access_requests', many(sizes.requests + sizes.grants, request), 'access-request')
   await insert('bots', many(sizes.bots, rows.bot), 'bot', 'name')
+  await insert('api_tokens', many(sizes.tokens, rows.token), 'api-token')
   if (sizes.events > 0) await countTraffic(use.database)
 }
 

@@ -43,6 +43,7 @@ export const large = {
     [
       pick(TEAMS, at),
       pick(['staff', 'lead', 'oncall', 'guest', 'audit'], Math.floor(at / TEAMS.length)),
+      ...more(at, TEAMS.length * 5),
     ].join('-'),
   agent: (at: number) => `${pick(SITES, at)}-${Math.floor(at / SITES.length) + 1}`,
   /** The agent that serves an app: one at its site, if each site has one. */
@@ -62,16 +63,15 @@ const more = (at: number, all: number) => (at < all ? [] : [String(Math.floor(at
 export function largeRows(sizes: LargeSizes, appsDomain: string) {
   const now = Date.now()
   const at = (index: number) => now - (index % 300) * DAY_MS - index * 1_000
-  const roles = Math.min(sizes.roles, TEAMS.length * 5)
-  const rolesOf = (index: number) => large.set(index % sizes.sets, roles)
+  const rolesOf = (index: number) => large.set(index % sizes.sets, sizes.roles)
   return {
-    roles,
     role: (index: number) => roleRow(index, at(index)),
     app: (index: number) => appRow(index, at(index), sizes, appsDomain),
     user: (index: number) => userRow(index, at(index), rolesOf(index)),
     passkey: (index: number) => passkeyRow(index, at(index)),
     agent: (index: number) => agentRow(index, at(index), now),
     bot: (index: number) => botRow(index, at(index), rolesOf(index)),
+    token: (index: number) => tokenRow(index, at(index), now),
     session: (index: number) => sessionRow(index, now),
     lock: (index: number) => lockRow(index, now),
     grant: (index: number, appId: string) => grantRow(index, now, appId),
@@ -191,6 +191,18 @@ const sessionRow = (index: number, now: number) => ({
   last_used: now - index * 500,
   ended: null,
   end_reason: null,
+})
+
+const tokenRow = (index: number, time: number, now: number) => ({
+  id: uuid(),
+  name: `backup-${pick(SITES, index)}-${index + 1}`,
+  hash: randomBytes(32).toString('base64url'),
+  roles: JSON.stringify(['admin']),
+  creator: 'operator@socket',
+  holder: '',
+  created: time,
+  expires: now + (1 + (index % 90)) * DAY_MS,
+  used_at: index % 3 === 0 ? null : now - index * 1_000,
 })
 
 const lockRow = (index: number, now: number) => ({

@@ -1,5 +1,6 @@
 import type { BenchMachine } from './bench-machine.ts'
 import type { Figure } from './row.ts'
+import { answers } from './rows/answers.ts'
 import { besideDownload } from './rows/beside-download.ts'
 import { browserRequests } from './rows/browser-requests.ts'
 import { dashboard } from './rows/dashboard.ts'
@@ -59,6 +60,7 @@ export const rows: readonly Row[] = [
   transforming,
   signIns,
   searches,
+  answers,
   pruning,
   starts,
   dashboard,
