@@ -31,9 +31,9 @@ export interface NewGrant extends Pick<Grant, 'user' | 'role' | 'until'> {
 export interface Grants {
   /**
    * Starts a grant, recorded as `grant.started`. Throws `Problem` 404 `user_not_found` for an unknown account and 400
-   * `grant_invalid` for a role that has no valid name or an end that is not in the future.
+   * `grant_invalid` for a role that has no valid name, an end that is not in the future, or without somebody who gives it.
    */
-  start(grant: NewGrant, by: Actor | null, within?: RunningChange): Promise<Grant>
+  start(grant: NewGrant, by: Actor, within?: RunningChange): Promise<Grant>
   /**
    * Ends live grants on all hubs, recorded as `grant.ended` with the reason code and `fields`. Resolves to those that were
    * live.

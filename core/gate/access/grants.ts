@@ -163,6 +163,8 @@ export function createGrants({ revisions, accounts, clock, log }: GrantsNeeds): 
     },
     service: {
       async start(input, by, within) {
+        // Plugins are compiled from JavaScript too, and a role that nobody has given is in no record.
+        if (!by?.subject) throw problemFor('grant_invalid', 'A grant needs somebody who gives it.')
         return write(within, by, async (trx, change) => {
           const row = await rowFor(input, clock.now(), (names) => accounts.holdersIn(trx, names))
           const grant = grantIn(row)

@@ -15,6 +15,7 @@ import { type Explanations, explanations } from '@mezite/core/administration'
 import type { Bots } from '@mezite/core/types'
 import t from 'tap'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
+import { operator } from '../../../core/web/server/admin-socket.ts'
 import { largeData } from '../../large-data.ts'
 import { large } from '../../large-rows.ts'
 
@@ -183,7 +184,7 @@ t.test('one account is found with its grants, and an unknown one is in no group'
   const other = known.byName(large.app(9))!
   await given.start(
     { user: 'new@example.com', role: 'for-a-time', apps: [app.id], until: Date.now() + 60_000 },
-    null,
+    { subject: operator, clientIp: '', id: 'test' },
   )
   const [group, ...more] = await explained.groups('new@example.com')
   t.strictSame(more, [])

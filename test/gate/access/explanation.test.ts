@@ -3,6 +3,7 @@
 import { type Catalog, catalog, credentials, defineHubPlugin, grants } from '@mezite/core'
 import t from 'tap'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
+import { operator } from '../../../core/web/server/admin-socket.ts'
 
 const office = defineHubPlugin({
   name: 'office',
@@ -173,7 +174,10 @@ t.test('every rule that was considered is listed', async (t) => {
 t.test('live grants are shown with their end, where they count', async (t) => {
   const apps = [known.byName('wiki')?.id ?? '']
   const until = Date.now() + 3_600_000
-  const { id } = await given.start({ user: 'bob', role: 'access', apps, until }, null)
+  const { id } = await given.start(
+    { user: 'bob', role: 'access', apps, until },
+    { subject: operator, clientIp: '', id: 'test' },
+  )
   const shown = [{ id, role: 'access', until: new Date(until).toISOString() }]
   const wiki = await explain('bob', 'wiki')
   t.strictSame(wiki.grants, shown)
@@ -190,7 +194,10 @@ t.test('the account of a program is explained without a connector, with its gran
   t.match(await explain('bot:ci', 'wiki', 'api'), { effect: 'allow', connector: null, lock: null })
   t.match(await explain('bot:ci', 'closed', 'api'), { effect: 'deny', reason: 'outside_office_hours' })
   t.match(await explain('bot:ci', 'redis'), { effect: 'deny', reason: 'protocol_mismatch' })
-  const { id } = await given.start({ user: 'bot:ci', role: 'platform', until: Date.now() + 3_600_000 }, null)
+  const { id } = await given.start(
+    { user: 'bot:ci', role: 'platform', until: Date.now() + 3_600_000 },
+    { subject: operator, clientIp: '', id: 'test' },
+  )
   t.match(await explain('bot:ci', 'vault', 'api'), { grants: [{ id }], reason: 'label_denied' })
   robots.set('bot:ci', { roles: ['access'], holder: 'second' })
   t.match(await explain('bot:ci', 'vault', 'api'), { grants: { length: 0 }, effect: 'allow' })

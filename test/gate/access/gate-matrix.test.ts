@@ -33,6 +33,7 @@ import { type Access, access, appKinds, type ConnectionInfo, protocols, tunnel }
 import type { Visitor } from '@mezite/core/testing'
 import type { Bots } from '@mezite/core/types'
 import t from 'tap'
+import { operator } from '../../../core/web/server/admin-socket.ts'
 import verdicts from '../../../plugins/verdicts/hub.ts'
 import { anyTables } from '../../any-tables.ts'
 import { closed, type Login, open, ROLES, startTcpHub } from '../../plugins/tcp-apps/start-tcp-hub.ts'
@@ -436,7 +437,11 @@ async function person(name: string, granted = false) {
   const user = `${name}@example.com`
   await hub.api('POST', '/users', { name: user, roles: granted ? [] : ['platform'] })
   const login = await tcp.login(name, [])
-  if (granted) await given.start({ user, role: 'platform', until: Date.now() + 3_600_000 }, null)
+  if (granted)
+    await given.start(
+      { user, role: 'platform', until: Date.now() + 3_600_000 },
+      { subject: operator, clientIp: '', id: 'test' },
+    )
   const visitor = hub.visitor()
   const { status } = await visitor.open(`${url}/`)
   if (status !== 200) throw new Error(`${name} cannot sign in: ${status}`)
@@ -630,7 +635,10 @@ const DEMANDS: Readonly<Record<string, Demand>> = {
     // It follows another one, which was ended before.
     make: async (user) => {
       const [first] = given.list(user)
-      await given.start({ user, role: 'platform', until: Date.now() + 1_000 }, null)
+      await given.start(
+        { user, role: 'platform', until: Date.now() + 1_000 },
+        { subject: operator, clientIp: '', id: 'test' },
+      )
       await given.end([first?.id ?? ''], 'revoked', null)
     },
   },

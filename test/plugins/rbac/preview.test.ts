@@ -3,6 +3,7 @@
 import { catalog, defineHubPlugin, grants } from '@mezite/core'
 import t from 'tap'
 import { createTestHub } from '../../../core/testing/test-hub.ts'
+import { operator } from '../../../core/web/server/admin-socket.ts'
 import { largeData } from '../../large-data.ts'
 import { large } from '../../large-rows.ts'
 
@@ -44,7 +45,10 @@ const lender = defineHubPlugin({
   setup({ use }) {
     idOf = (app) => use.catalog.byName(app)?.id ?? ''
     grantFor = (user, role, app) =>
-      use.grants.start({ user, role, apps: [idOf(app)], until: Date.now() + 60_000 }, null)
+      use.grants.start(
+        { user, role, apps: [idOf(app)], until: Date.now() + 60_000 },
+        { subject: operator, clientIp: '', id: 'test' },
+      )
   },
 })
 const hub = await createTestHub({ plugins: [data.plugin, lender] })
