@@ -1,5 +1,3 @@
-import type { Texts } from './parts.ts'
-
 /** A text of a plugin in the reader's language; the text itself if the plugin has none. */
 export type Say = (english: string) => string
 
@@ -7,7 +5,10 @@ export type Say = (english: string) => string
 const MOST_MATCHED = 1_000
 
 /** How a part is shown to readers of a language. */
-export function sayIn(texts: Texts, language: string): Say {
+export function sayIn(
+  texts: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined,
+  language: string,
+): Say {
   const words = texts?.[language]
   if (words === undefined) return (english) => english
   const patterns = Object.entries(words)

@@ -2,7 +2,7 @@ import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { Copyable, Facts, Nothing, PageHead, Section, Shown, Table, Time } from './parts.tsx'
 import { BASE, to } from './router.ts'
-import { a } from './text.ts'
+import { a, said } from './text.ts'
 
 type Status = Responses['GET /status']
 type Attention = NonNullable<Status['attention']>[number]
@@ -18,8 +18,8 @@ function AttentionList({ items }: { readonly items: readonly Attention[] }) {
       {items.map((item) => (
         <li key={`${item.kind} ${item.subject} ${item.message}`}>
           <a href={linkOf(item)}>{item.subject}</a>
-          <span>{item.message}</span>
-          <span class="tag warn">{item.kind}</span>
+          <span>{said(item.message)}</span>
+          <span class="tag warn">{said(item.kind)}</span>
         </li>
       ))}
     </ul>
@@ -98,9 +98,9 @@ export function Cluster() {
                 keyOf={({ name }) => name}
                 columns={[
                   { title: a('name'), cell: ({ name }) => name },
-                  { title: a('summary'), cell: ({ summary }) => summary },
+                  { title: a('summary'), cell: ({ summary }) => said(summary) },
                   { title: a('version'), cell: (plugin) => plugin.version ?? '–' },
-                  { title: a('status'), cell: ({ status }) => status ?? a('notDeclared') },
+                  { title: a('status'), cell: ({ status }) => (status ? said(status) : a('notDeclared')) },
                   { title: a('strangers'), cell: (plugin) => a(postureOf(plugin)) },
                 ]}
                 empty={null}

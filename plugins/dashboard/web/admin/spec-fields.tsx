@@ -1,6 +1,6 @@
 import type { App } from './apps.tsx'
 import { CheckField, ChoiceField, readNames, readPairs, TextField, writePairs } from './fields.tsx'
-import { a } from './text.ts'
+import { a, said } from './text.ts'
 
 type Spec = App['spec']
 
@@ -62,7 +62,7 @@ export function SpecFields(props: {
           help={inner('display', 'icon')}
           value={display.icon?.startsWith('data:') ? 'uploaded' : (display.icon ?? '')}
           options={[
-            ...PRESETS.map((preset) => [preset, preset === '' ? a('automatic') : preset] as const),
+            ...PRESETS.map((preset) => [preset, preset === '' ? a('automatic') : said(preset)] as const),
             ...(display.icon?.startsWith('data:') ? [['uploaded', a('uploaded')] as const] : []),
           ]}
           onChange={(icon) => icon !== 'uploaded' && part('display', { icon })}

@@ -4,7 +4,7 @@ import type { Responses } from '../api-types.ts'
 import { useList } from '../live.ts'
 import { Time } from './parts.tsx'
 import { BASE, to } from './router.ts'
-import { a } from './text.ts'
+import { a, said } from './text.ts'
 
 type Status = Responses['GET /status']
 type Attention = NonNullable<Status['attention']>[number]
@@ -78,7 +78,7 @@ export function Verdict({ attention }: { readonly attention: readonly Attention[
   for (const one of attention.filter((each) => !isCounted(each)))
     findings.push({
       key: `${one.kind} ${one.subject} ${one.message}`,
-      text: `${one.subject}: ${one.message}`,
+      text: `${one.subject}: ${said(one.message)}`,
       action: [a('open'), one.kind === 'app' ? to('apps', one.subject) : `${BASE}/cluster`],
     })
   if (!agents.counts || !apps.counts) return <p class="loading" />
