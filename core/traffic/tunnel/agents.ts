@@ -4,6 +4,7 @@ import { defineResource, type ResourceParts } from '../../api/define-resource.ts
 import type { Link } from '../../api/tunnel.ts'
 import type { WebRoutes } from '../../api/web-routes.ts'
 import type { AgentTable } from '../../gate/enrolment/agent-tables.ts'
+import { inTurns } from '../../kernel/turns.ts'
 
 export interface Agent {
   readonly hostname: string
@@ -42,6 +43,33 @@ export function createAgents(
   },
 ): Agents {
   const { linkOf, isLocked, catalog } = parts
+  const shown = ({ hostname, certExpires }: Agent, apps: readonly { readonly name: string }[]) => {
+    const link = linkOf(hostname)
+    return {
+      hostname,
+      connected: link !== undefined,
+      locked: isLocked(hostname),
+      since: link ? timeOf(link.since) : null,
+      version: link?.version ?? null,
+      transport: link?.transport ?? null,
+      key_exchange: link?.keyExchange ?? null,
+      rtt_ms: link?.rttMs ?? null,
+      streams: link?.streams ?? 0,
+      apps: apps.map(({ name }) => name),
+      cert_expires: timeOf(certExpires),
+    }
+  }
+  /** Looks through the apps once, not for each agent. */
+  async function showAll(): Promise<(agent: Agent) => object> {
+    const served = new Map<string, { readonly name: string }[]>()
+    for await (const app of inTurns(catalog.list()))
+      for (const hostname of new Set(app.agents)) {
+        const apps = served.get(hostname)
+        if (apps === undefined) served.set(hostname, [app])
+        else apps.push(app)
+      }
+    return (agent) => shown(agent, served.get(agent.hostname) ?? [])
+  }
   const resource = defineResource<Agent, AgentTable>({
     name: 'agent',
     collection: 'agents',
@@ -74,23 +102,11 @@ export function createAgents(
       authority: row.cert_authority,
       hubCaPins: row.hub_ca_pins?.split(',') ?? [],
     }),
-    show({ hostname, certExpires }) {
-      const link = linkOf(hostname)
-      const apps = catalog.list().filter(({ agents }) => agents.includes(hostname))
-      return {
-        hostname,
-        connected: link !== undefined,
-        locked: isLocked(hostname),
-        since: link ? timeOf(link.since) : null,
-        version: link?.version ?? null,
-        transport: link?.transport ?? null,
-        key_exchange: link?.keyExchange ?? null,
-        rtt_ms: link?.rttMs ?? null,
-        streams: link?.streams ?? 0,
-        apps: apps.map(({ name }) => name),
-        cert_expires: timeOf(certExpires),
-      }
-    },
+    show: (agent) =>
+      shown(
+        agent,
+        catalog.list().filter(({ agents }) => agents.includes(agent.hostname)),
+      ),
     search: ({ hostname }) => [
       ...[hostname, linkOf(hostname)?.version ?? '', linkOf(hostname)?.transport ?? ''],
       ...[
@@ -104,7 +120,7 @@ export function createAgents(
       streams: ({ hostname }) => linkOf(hostname)?.streams ?? 0,
     },
     audited: ({ hostname }) => ({ agent: hostname }),
-    verbs: { list: { summary: 'All agents that may connect' }, get: {}, remove: { cuts: true } },
+    verbs: { list: { summary: 'All agents that may connect', showAll }, get: {}, remove: { cuts: true } },
   })
   const collection = resource.open(parts)
   const { items } = collection
