@@ -89,6 +89,8 @@ export interface AdminRights {
    * Undefined: not at all.
    */
   rowsOf(kind: string): RowAccess | undefined
+  /** The right that a call of the API needs, such as `DELETE` and `/v1/webapi/locks/1`; null: none, or there is no such route. */
+  rightFor(method: string, path: string): AdminRight | null
 }
 
 /** Decides who may administer what. */

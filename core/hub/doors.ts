@@ -68,10 +68,10 @@ export const doors = {
           pathOf: (session) => kernel.service(confirmations)?.pathOf(session) ?? null,
         },
         holds: kernel.slot(changeHolds),
-        declare: (rights, rows) =>
+        declare: (rights, ...routes) =>
           rooms.adminRights.declare(
             [...rights, ...kernel.slot(dashboardParts).map(({ right }) => right)],
-            rows,
+            ...routes,
           ),
         hsts: () => !certificates.development,
         version: rooms.hubVersion,

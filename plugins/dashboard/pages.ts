@@ -59,7 +59,7 @@ export function adminPage({ user, roles }: Subject, language: Language): Page {
     current: '/web/admin',
     language,
     user: { name: user, roles },
-    body: html`<div id="admin" data-view=${JSON.stringify({ user, roles })}></div>
+    body: html`<div id="admin" data-user=${user}></div>
       <noscript><p>${words.needsScript} <code>mezctl</code></p></noscript>`,
   }
 }

@@ -11,8 +11,16 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import { PageQuery, pageOf, sortedQuery } from '@mezite/core/administration'
-import { type Say, sayIn } from './part-texts.ts'
-import { contentOf, type Page, type Panel, type PersonPanel, rowsOf, type TableRow } from './parts.ts'
+import { sayIn } from './part-texts.ts'
+import {
+  contentOf,
+  type Page,
+  type Panel,
+  type PersonPanel,
+  type Reader,
+  rowsOf,
+  type TableRow,
+} from './parts.ts'
 import { problemFor } from './reasons.ts'
 
 const Title = { title: Type.String() }
@@ -106,7 +114,7 @@ export function partRoutes(deps: {
   readonly personPanels: readonly PersonPanel[]
   readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly catalog: Pick<Catalog, 'list'>
-  readonly rights: Pick<AdminRights, 'may'>
+  readonly rights: Pick<AdminRights, 'may' | 'reach' | 'rightFor'>
   readonly log: Log
 }): WebRoutes {
   const { pages, panels, personPanels, catalog, users, rights, log } = deps
@@ -118,9 +126,14 @@ export function partRoutes(deps: {
     labelsOf: (name: string) => named(name)?.labels,
     missing: () => problemFor('page_not_found', 'There is no such app.'),
   }
-  /** How a part is shown to the caller, by the languages of the browser. */
-  const sayTo = ({ headers }: Caller, { texts }: Pick<Page, 'texts'>): Say =>
-    sayIn(texts, deps.languageOf(headers['accept-language']))
+  /** How a part is shown to the caller, by the languages of the browser and the rights of the caller. */
+  const readerOf = ({ headers, subject }: Caller, { texts }: Pick<Page, 'texts'>): Reader => ({
+    say: sayIn(texts, deps.languageOf(headers['accept-language'])),
+    mayCall({ method, path }) {
+      const right = rights.rightFor(method, path.split('?', 1)[0]!)
+      return right === null || rights.reach(subject, right) !== 'none'
+    },
+  })
   /** The panels that concern the app or person; null blocks of one that has failed. */
   async function shownOf<P extends Panel | PersonPanel>(
     all: readonly P[],
@@ -129,9 +142,9 @@ export function partRoutes(deps: {
   ) {
     const shown = await Promise.all(
       openTo(caller, all).map(async (panel) => {
-        const say = sayTo(caller, panel)
-        const blocks = await contentOf(panel, () => load(panel), say, log)
-        return blocks === null ? [] : [{ title: say(panel.title), blocks: blocks ?? null }]
+        const to = readerOf(caller, panel)
+        const blocks = await contentOf(panel, () => load(panel), to, log)
+        return blocks === null ? [] : [{ title: to.say(panel.title), blocks: blocks ?? null }]
       }),
     )
     return shown.flat()
@@ -144,7 +157,10 @@ export function partRoutes(deps: {
       returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
     } as const
     on('GET /pages', list, (_, caller) =>
-      openTo(caller, pages).map((page) => ({ path: page.path, title: sayTo(caller, page)(page.title) })),
+      openTo(caller, pages).map((page) => ({
+        path: page.path,
+        title: readerOf(caller, page).say(page.title),
+      })),
     )
     const counts = {
       access: 'user.list',
@@ -179,9 +195,9 @@ export function partRoutes(deps: {
     on('GET /pages/:path', get, async (wanted, caller) => {
       const page = openTo(caller, pages).find(({ path }) => path === wanted)
       if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
-      const say = sayTo(caller, page)
-      const blocks = await contentOf(page, page.content, say, log)
-      if (blocks) return { title: say(page.title), blocks }
+      const to = readerOf(caller, page)
+      const blocks = await contentOf(page, page.content, to, log)
+      if (blocks) return { title: to.say(page.title), blocks }
       throw problemFor('plugin_failed')
     })
     const table = {
@@ -193,7 +209,7 @@ export function partRoutes(deps: {
     } as const
     on('GET /pages/:path/tables/:place', table, async (wanted, caller, reply) => {
       const page = openTo(caller, pages).find(({ path }) => path === wanted)
-      const rows = page && (await rowsOf(page, Number(caller.params.place), sayTo(caller, page), log))
+      const rows = page && (await rowsOf(page, Number(caller.params.place), readerOf(caller, page), log))
       if (page && rows === undefined) throw problemFor('plugin_failed')
       if (!rows) throw problemFor('page_not_found', `No plugin has such a table on a page "${wanted}".`)
       return (await pageOf(caller, reply, rows, rowOrder)).map(({ cells }) => cells)

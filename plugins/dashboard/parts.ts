@@ -15,6 +15,12 @@ const CONTENT_MS = 5_000
 const MOST_ROWS = 1_000
 const MOST_CHARACTERS = 1_000_000
 
+/** Whoever reads a page: their language, and which calls they may make. */
+export interface Reader {
+  readonly say: Say
+  mayCall(call: Pick<Block<'form'>, 'method' | 'path'>): boolean
+}
+
 /** The content that a plugin returned, as the dashboard renders it. */
 export type Shown =
   | Block<'text'>
@@ -34,11 +40,11 @@ type Load = () => Promise<readonly Given[] | null>
 export const contentOf = (
   part: Pick<Part, 'kind' | 'title'>,
   load: Load,
-  say: Say,
+  to: Reader,
   log: Log,
 ): Promise<readonly Shown[] | null | undefined> =>
   loaded(part, load, log, async (blocks) => {
-    const shown = blocks.map((block) => readBlock(block, say))
+    const shown = openTo(blocks, to).map((block) => readBlock(block, to))
     if (JSON.stringify(shown).length > MOST_CHARACTERS)
       throw new Error(`its content has more than ${MOST_CHARACTERS} characters`)
     return shown
@@ -54,15 +60,15 @@ export interface TableRow {
 export const rowsOf = (
   page: Page,
   place: number,
-  say: Say,
+  to: Reader,
   log: Log,
 ): Promise<readonly TableRow[] | null | undefined> =>
   loaded(page, page.content, log, async (blocks) => {
-    const table = blocks[place]
+    const table = openTo(blocks, to)[place]
     if (table?.kind !== 'table') return null
     const rows: TableRow[] = []
     for await (const row of inTurns(table.rows))
-      rows.push({ at: rows.length, cells: cellsOf(table, row, say) })
+      rows.push({ at: rows.length, cells: cellsOf(table, row, to) })
     return rows
   })
 
@@ -94,31 +100,35 @@ async function loaded<T>(
   }
 }
 
+/** Without the forms whose calls the reader may not make. */
+const openTo = (blocks: readonly Given[], to: Reader) =>
+  blocks.filter((block) => block.kind !== 'form' || to.mayCall(block))
+
 /** Copies the known members with their types, so that a page can rely on them. */
-function readBlock(block: Given, say: Say): Shown {
+function readBlock(block: Given, to: Reader): Shown {
   switch (block.kind) {
     case 'text':
-      return { kind: 'text', text: say(String(block.text)) }
+      return { kind: 'text', text: to.say(String(block.text)) }
     case 'facts':
       return {
         kind: 'facts',
         facts: Object.entries(block.facts).map(
-          ([term, value]) => [say(term), readValue(value, say)] as const,
+          ([term, value]) => [to.say(term), readValue(value, to)] as const,
         ),
       }
     case 'table': {
       const { columns, rows } = block
       return {
         kind: 'table',
-        title: say(String(block.title)),
-        columns: columns.map((column) => say(String(column))),
-        rows: rows.slice(0, MOST_ROWS).map((row) => cellsOf(block, row, say)),
+        title: to.say(String(block.title)),
+        columns: columns.map((column) => to.say(String(column))),
+        rows: rows.slice(0, MOST_ROWS).map((row) => cellsOf(block, row, to)),
         ...(rows.length > MOST_ROWS && { total: rows.length }),
-        empty: say(String(block.empty)),
+        empty: to.say(String(block.empty)),
       }
     }
     case 'form':
-      return readForm(block, say)
+      return readForm(block, to)
     default:
       throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
   }
@@ -127,10 +137,10 @@ function readBlock(block: Given, say: Say): Shown {
 const cellsOf = (
   { columns }: Block<'table'>,
   row: Block<'table'>['rows'][number],
-  say: Say,
-): readonly Value[] => columns.map((_column, index) => readValue(row[index] ?? null, say))
+  to: Reader,
+): readonly Value[] => columns.map((_column, index) => readValue(row[index] ?? null, to))
 
-function readForm(form: Block<'form'>, say: Say): Block<'form'> {
+function readForm(form: Block<'form'>, to: Reader): Block<'form'> {
   const { method, path, destructive = false, effect, confirm } = form
   if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     throw new Error(`${method} cannot be the method of a form`)
@@ -139,14 +149,14 @@ function readForm(form: Block<'form'>, say: Say): Block<'form'> {
     kind: 'form',
     method,
     path,
-    title: say(String(form.title)),
-    submit: say(String(form.submit)),
+    title: to.say(String(form.title)),
+    submit: to.say(String(form.submit)),
     destructive: destructive === true,
-    ...(effect === undefined ? {} : { effect: say(String(effect)) }),
+    ...(effect === undefined ? {} : { effect: to.say(String(effect)) }),
     ...(confirm === undefined ? {} : { confirm: String(confirm) }),
     fields: form.fields.map(({ name, label, type = 'text', value = '', options }) => ({
       name: String(name),
-      label: say(String(label)),
+      label: to.say(String(label)),
       type,
       value,
       ...(options === undefined ? {} : { options: options.map(String) }),
@@ -154,17 +164,17 @@ function readForm(form: Block<'form'>, say: Say): Block<'form'> {
   }
 }
 
-function readValue(value: Value, say: Say): Value {
+function readValue(value: Value, to: Reader): Value {
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   if ('kind' in value) {
     if (value.fields.length > 0) throw new Error(`the form "${value.title}" has fields, and is not a block`)
-    return readForm(value, say)
+    return to.mayCall(value) ? readForm(value, to) : null
   }
   if ('time' in value) return { time: new Date(value.time).getTime() }
-  if ('word' in value && value.href === undefined) return say(String(value.word))
+  if ('word' in value && value.href === undefined) return to.say(String(value.word))
   if (value.href === undefined || !isOwnPath(value.href))
     throw new Error(`"${value.href}" is not a path of the hub's own host`)
-  return { text: 'word' in value ? say(String(value.word)) : String(value.text), href: value.href }
+  return { text: 'word' in value ? to.say(String(value.word)) : String(value.text), href: value.href }
 }
 
 const BASE = 'https://hub.invalid'

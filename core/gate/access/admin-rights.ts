@@ -20,7 +20,11 @@ type Holder = Pick<Subject, 'user' | 'roles'>
 
 /** The rights of administrators, as the gate asks for them. */
 export interface RunningAdminRights extends AdminRights {
-  declare(rights: Iterable<AdminRight>, rows: ReadonlyMap<string, RowAccess>): void
+  declare(
+    rights: Iterable<AdminRight>,
+    rows: ReadonlyMap<string, RowAccess>,
+    rightFor: AdminRights['rightFor'],
+  ): void
   /** The role by which the holder has a right, for a thing with these labels or for some thing; null: none. */
   roleFor(holder: Holder, right: AdminRight, labels?: RowLabels): string | null
   /**
@@ -59,6 +63,7 @@ export function createAdminRights({
 }): RunningAdminRights {
   const declared = new Set<AdminRight>()
   const limited = new Map<string, RowAccess>()
+  let rightFor: AdminRights['rightFor'] = () => null
   function rulesOf(role: string): AdminRules {
     if (role === ADMIN) return FULL
     const rules = kernel.service(adminRoles)?.rulesOf(role)
@@ -119,12 +124,14 @@ export function createAdminRights({
 
   const api: RunningAdminRights = {
     reach,
-    declare(rights, rows) {
+    declare(rights, rows, of) {
       for (const right of rights) declared.add(right)
       for (const [kind, one] of rows) limited.set(kind, one)
+      rightFor = of
     },
     declared: () => declared,
     rowsOf: (kind) => limited.get(kind),
+    rightFor: (method, path) => rightFor(method, path),
     roleFor(holder, right, labels) {
       if (holder.roles.includes(ADMIN)) return ADMIN
       const fits = (rule: AdminRule) =>

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
-import { isAdminRight, type RowAccess } from '../../api/rights.ts'
+import { type AdminRights, isAdminRight, type RowAccess } from '../../api/rights.ts'
 import type { RouteAccess } from '../../api/web-routes.ts'
 import { MezError } from '../../kernel/error.ts'
 
@@ -55,6 +55,17 @@ export function rowsByKind(routes: readonly Route[]): ReadonlyMap<string, RowAcc
       found.set(kind, { ...route, rows })
   }
   return new Map([...found].map(([kind, { rows }]) => [kind, rows]))
+}
+
+/** Finds the right that a call needs. A route whose path is fixed counts more than one with parameters. */
+export function rightsOf(routes: readonly Route[]): AdminRights['rightFor'] {
+  const keyOf = (method: string, path: string) => `${method} ${path.split('/').length}`
+  const sorted = routes.toSorted((one, other) => one.url.split(':').length - other.url.split(':').length)
+  const byKey = Map.groupBy(sorted, ({ method, url }) => keyOf(method, url))
+  return (method, path) => {
+    const access = byKey.get(keyOf(method, path))?.find(({ url }) => matchesPattern(url, path))?.access
+    return isAdminRight(access) ? access : null
+  }
 }
 
 /** The error if no route matches: 404, or 405 with `Allow` if the path has routes for other methods. */

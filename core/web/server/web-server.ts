@@ -6,9 +6,10 @@ import type { Audit } from '../../api/audit.ts'
 import { pagePolicy } from '../../api/page-policy.ts'
 import type { ProxyLimits } from '../../api/proxy-limits.ts'
 import { problemFor } from '../../api/reasons.ts'
-import { type AdminRight, isAdminRight, type RowAccess } from '../../api/rights.ts'
+import { isAdminRight } from '../../api/rights.ts'
 import type { PublicNames, WebRoutes } from '../../api/web-routes.ts'
 import { defaultLimits } from '../../base/limits/limits.ts'
+import type { RunningAdminRights } from '../../gate/access/admin-rights.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import { isMezError, MezError, messageOf } from '../../kernel/error.ts'
 import type { Log } from '../../kernel/log.ts'
@@ -21,7 +22,7 @@ import { type RenderError, sendError } from './error-response.ts'
 import { writeInTurns } from './long-response.ts'
 import { createAdminCalls } from './made-calls.ts'
 import { type Arrival, type GuardOptions, guardRoutes } from './route-guard.ts'
-import { nothingHere, rowsByKind } from './route-table.ts'
+import { nothingHere, rightsOf, rowsByKind } from './route-table.ts'
 import { compilersFactory } from './schema-check.ts'
 import { sharedDecorators } from './shared-decorators.ts'
 
@@ -34,9 +35,9 @@ export interface WebServerOptions
     GuardOptions,
     'botOf' | 'callers' | 'confirmation' | 'holds' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
   > {
+  /** Gets the rights that the routes need, `rows` of each kind, and which call needs which, once all routes are there. */
+  readonly declare?: RunningAdminRights['declare']
   /** Absent: the role `admin` alone has rights. */
-  /** Gets the rights that the routes need, and `rows` of each kind, once all routes are there. */
-  readonly declare?: (rights: Iterable<AdminRight>, rows: ReadonlyMap<string, RowAccess>) => void
   readonly adminRights?: NonNullable<GuardOptions['rights']>
   readonly publicNames: PublicNames
   readonly routes: readonly WebRoutes[]
@@ -116,7 +117,7 @@ export function createWebServer(options: WebServerOptions) {
     async start(): Promise<void> {
       await app.ready()
       const rights = new Set(routes.map(({ access }) => access).filter(isAdminRight))
-      options.declare?.(rights, rowsByKind(routes))
+      options.declare?.(rights, rowsByKind(routes), rightsOf(routes))
       const changing = [...rights].filter((right) => !isReading(right))
       for (const hold of options.holds ?? []) hold.opened(calls, changing)
     },

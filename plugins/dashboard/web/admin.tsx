@@ -7,6 +7,7 @@ import './admin/form.css'
 import './admin/overview.css'
 import { render } from 'preact'
 import { App } from './admin/app.tsx'
+import { loadRights } from './admin/rights.tsx'
 import { followLinks } from './admin/router.ts'
 import { loadAdminTexts } from './admin/text.ts'
 import { connect } from './live.ts'
@@ -14,7 +15,7 @@ import { loadTexts } from './text.ts'
 
 const place = document.querySelector<HTMLElement>('#admin')
 if (place) {
-  await Promise.all([loadTexts(), loadAdminTexts()])
+  await Promise.all([loadTexts(), loadAdminTexts(), loadRights()])
   connect()
   followLinks()
   render(<App />, place)

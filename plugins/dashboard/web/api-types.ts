@@ -4,6 +4,8 @@
 export interface Responses {
   /** Whether a user may open an app, and why */
   'GET /access/explain': { readonly effect: string; readonly reason: string; readonly rule: string | null; readonly votes: readonly ({ readonly plugin: string; readonly role: string | null; readonly effect: string; readonly matcher: string | null; readonly label: string | null; readonly value: string | null })[]; readonly grants: readonly ({ readonly id: string; readonly role: string; readonly until: string })[]; readonly requirements: readonly ({ readonly name: string; readonly met: boolean })[]; readonly lock: { readonly id: string; readonly target: { readonly [name: string]: string }; readonly message: string | null; readonly expires: string | null } | null; readonly connector: { readonly required: string; readonly signed_in_with: string | null; readonly met: boolean } | null; readonly acts_for?: { readonly user: string; readonly effect: string; readonly reason: string } }
+  /** Whether a person has a right of administration, why, and who has it */
+  'GET /access/explain-admin': { readonly user: string; readonly right: string; readonly effect: string; readonly locked: boolean; readonly api: boolean; readonly rules: readonly ({ readonly role: string; readonly effect: string; readonly kinds: readonly (string)[]; readonly verbs: readonly (string)[]; readonly labels: { readonly [name: string]: readonly (string)[] } | null })[]; readonly holders: readonly (string)[]; readonly holders_count: number }
   /** What a user may open, and why */
   'GET /access/what': readonly ({ readonly app: string; readonly enabled: boolean; readonly roles: readonly (string)[]; readonly requirements: readonly (string)[]; readonly until: string | null })[]
   /** Who may open an app, and why */
@@ -34,6 +36,8 @@ export interface Responses {
   'GET /me': { readonly user: string; readonly roles: readonly (string)[]; readonly locked: { readonly message: string | null } | null }
   /** The apps that the person may open */
   'GET /me/apps': readonly ({ readonly name: string; readonly protocol: string; readonly public_addr: string; readonly labels: { readonly [name: string]: string }; readonly display_name: string; readonly description: string | null; readonly group: string | null; readonly icon: string | null; readonly url: string | null; readonly state: "ready" | "unreachable" | "disabled"; readonly requirements: readonly (string)[]; readonly request_path: string | null })[]
+  /** The rights of administration of the caller */
+  'GET /me/rights': { readonly [name: string]: "all" | "some" }
   /** All roles with a document */
   'GET /roles': readonly ({ readonly kind: "role"; readonly version: "v1"; readonly metadata: { readonly name: string; readonly description?: string; readonly labels?: { readonly [name: string]: string }; readonly expires?: string }; readonly spec: { readonly options?: { readonly max_session_ttl?: string | number; readonly idle_timeout?: string | number; readonly require_session_mfa?: true | false | "webauthn" | "hardware_key" | "off"; readonly require_device_trust?: boolean; readonly confirm_changes?: string | number; readonly admin_idle_timeout?: string | number; readonly mfa_freshness?: string | number }; readonly allow?: { readonly app_labels?: { readonly [name: string]: string | readonly (string)[] }; readonly admin?: readonly ({ readonly kinds: readonly (string)[]; readonly verbs: readonly ("list" | "read" | "create" | "update" | "delete" | "enable" | "end" | "review" | "invite" | "*")[]; readonly where?: { readonly labels: { readonly [name: string]: string | readonly (string)[] } } })[]; readonly client_networks?: { readonly networks: readonly (string)[]; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } }; readonly countries?: { readonly codes: readonly (string)[]; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } }; readonly app_rules?: readonly ({ readonly name?: string; readonly methods: readonly (string)[]; readonly paths: readonly (string)[]; readonly upgrade?: "websocket"; readonly query?: { readonly has?: readonly (string)[]; readonly equals?: { readonly [name: string]: string } }; readonly operations?: { readonly mcp?: readonly (string)[]; readonly jsonrpc?: readonly (string)[]; readonly grpc?: readonly (string)[]; readonly graphql?: readonly (string)[]; readonly record?: readonly (string)[] }; readonly require?: { readonly confirm_within?: string; readonly signature?: true; readonly signer?: "other" }; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } })[]; readonly request?: { readonly roles?: readonly (string)[]; readonly max_duration?: string; readonly reason?: "required" | "optional"; readonly approvals?: number; readonly break_glass?: boolean; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } }; readonly review?: { readonly roles?: readonly (string)[]; readonly passkey?: boolean; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } }; readonly devices?: { readonly max_age: string; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } } }; readonly deny?: { readonly app_labels?: { readonly [name: string]: string | readonly (string)[] }; readonly admin?: readonly ({ readonly kinds: readonly (string)[]; readonly verbs: readonly ("list" | "read" | "create" | "update" | "delete" | "enable" | "end" | "review" | "invite" | "*")[]; readonly where?: { readonly labels: { readonly [name: string]: string | readonly (string)[] } } })[]; readonly app_rules?: readonly ({ readonly name?: string; readonly methods: readonly (string)[]; readonly paths: readonly (string)[]; readonly upgrade?: "websocket"; readonly query?: { readonly has?: readonly (string)[]; readonly equals?: { readonly [name: string]: string } }; readonly operations?: { readonly mcp?: readonly (string)[]; readonly jsonrpc?: readonly (string)[]; readonly grpc?: readonly (string)[]; readonly graphql?: readonly (string)[]; readonly record?: readonly (string)[] }; readonly require?: { readonly confirm_within?: string; readonly signature?: true; readonly signer?: "other" }; readonly app_labels?: { readonly [name: string]: string | readonly (string)[] } })[] } }; readonly status?: { readonly etag: string } })[]
   /** The last 20 versions of a role, the newest first, which is the one in force */
@@ -65,3 +69,74 @@ export interface Responses {
   'POST /tokens': { readonly id: string; readonly token: string; readonly ca_pin: string; readonly command: string }
   'POST /users/{name}/mfa': { readonly id: string; readonly link: string; readonly expires: string; readonly needs_sign_in: boolean }
 }
+
+/** A right of administration that a route needs. */
+export type Right =
+  | 'access.read'
+  | 'agent.delete'
+  | 'agent.list'
+  | 'agent.read'
+  | 'api-token.create'
+  | 'api-token.delete'
+  | 'api-token.list'
+  | 'app.create'
+  | 'app.delete'
+  | 'app.enable'
+  | 'app.list'
+  | 'app.read'
+  | 'app.update'
+  | 'app_source.delete'
+  | 'app_source.list'
+  | 'app_source.read'
+  | 'app_source.update'
+  | 'audit.list'
+  | 'audit.read'
+  | 'authority.read'
+  | 'authority.update'
+  | 'backup.create'
+  | 'bot.delete'
+  | 'bot.list'
+  | 'bot.read'
+  | 'bot.update'
+  | 'certificate.list'
+  | 'certificate.read'
+  | 'connector.delete'
+  | 'connector.list'
+  | 'connector.read'
+  | 'connector.update'
+  | 'dashboard.list'
+  | 'dashboard.read'
+  | 'device.delete'
+  | 'device.list'
+  | 'device.read'
+  | 'invitation.create'
+  | 'invitation.delete'
+  | 'invitation.list'
+  | 'lock.create'
+  | 'lock.delete'
+  | 'lock.list'
+  | 'notification.create'
+  | 'notification.list'
+  | 'passkey.create'
+  | 'passkey.delete'
+  | 'passkey.list'
+  | 'proposal.delete'
+  | 'proposal.list'
+  | 'proposal.review'
+  | 'role.delete'
+  | 'role.list'
+  | 'role.read'
+  | 'role.update'
+  | 'session.end'
+  | 'session.list'
+  | 'status.read'
+  | 'token.create'
+  | 'token.delete'
+  | 'token.list'
+  | 'traffic.list'
+  | 'traffic.read'
+  | 'user.create'
+  | 'user.delete'
+  | 'user.list'
+  | 'user.read'
+  | 'user.update'

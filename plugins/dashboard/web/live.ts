@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals'
+import { type ReadonlySignal, signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { BACKGROUND, type Counts, call, loadPage, signedOut } from './api.ts'
 import { createResources, type Loaded } from './resources.ts'
@@ -17,6 +17,25 @@ export const connected = signal(true)
  */
 export function useResource<T>(path: string | null, kinds: readonly string[]): Loaded<T> {
   return useEntry<T>(path, kinds, (again) => call('GET', path!, undefined, again ? BACKGROUND : {}))
+}
+
+/** The document at a path of the API for as long as the page is open; `loaded` resolves with the first answer. */
+export function followed<T>(
+  path: string,
+  kinds: readonly string[],
+): {
+  readonly state: ReadonlySignal<Loaded<T>>
+  readonly loaded: () => Promise<void>
+} {
+  const resource = resources.at(path, kinds, (again) => call('GET', path, undefined, again ? BACKGROUND : {}))
+  return {
+    state: resource.state as ReadonlySignal<Loaded<T>>,
+    loaded: () =>
+      new Promise((resolve) => {
+        resources.follow(path, resource)
+        resource.state.subscribe(({ loading }) => loading || resolve())
+      }),
+  }
 }
 
 /** A list, of which more pages are loaded on demand. */

@@ -13,6 +13,7 @@ interface Schema {
 
 interface Operation {
   readonly summary?: string
+  readonly 'x-right'?: string
   readonly responses?: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>
   >
@@ -24,7 +25,7 @@ export interface ApiDocument {
 
 const PREFIX = '/v1/webapi'
 
-/** One interface with the responses of these routes, by method and path. */
+/** One interface with the responses of these routes, by method and path, and all rights of administration. */
 export function apiTypes(document: ApiDocument, names: ReadonlySet<string>): string {
   const listed = Object.entries(document.paths)
     .flatMap(([path, methods]) =>
@@ -41,6 +42,9 @@ export function apiTypes(document: ApiDocument, names: ReadonlySet<string>): str
       if (schema === undefined) return []
       return [...(summary ? [`  /** ${summary} */`] : []), `  '${name}': ${typeOf(schema)}`]
     })
+  const rights = Object.values(document.paths).flatMap((methods) =>
+    Object.values(methods).flatMap(({ 'x-right': right }) => right ?? []),
+  )
   return [
     '// Generated from the OpenAPI document of the hub by test/plugins/dashboard/api-types.test.ts. Do not edit.',
     '',
@@ -48,6 +52,10 @@ export function apiTypes(document: ApiDocument, names: ReadonlySet<string>): str
     'export interface Responses {',
     ...listed,
     '}',
+    '',
+    '/** A right of administration that a route needs. */',
+    'export type Right =',
+    ...[...new Set(rights)].sort().map((right) => `  | '${right}'`),
     '',
   ].join('\n')
 }

@@ -102,11 +102,13 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
     <>
       <PageHead title={hostname} back={[`${BASE}/agents`, a('agents')]}>
         <DialogButton
+          right="lock.create"
           text={a('lock')}
           class="plain danger"
           dialog={(close) => <AddLock target={['agent', hostname]} onClose={close} />}
         />
         <RemoveButton
+          right="agent.delete"
           name={hostname}
           title={a('removeAgent', { name: hostname })}
           help={a('removeAgentHelp')}
@@ -138,6 +140,7 @@ function One({ agent }: { readonly agent: Agent | undefined }) {
 /** A button that opens the dialog. */
 const AddAgent = () => (
   <DialogButton
+    right="token.create"
     text={a('addAgent')}
     class=""
     isOpen={place.value.query.has('add')}

@@ -8,8 +8,10 @@ import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
 import { Confirmation } from './confirmation.tsx'
 import { Notices } from './dialogs.tsx'
-import { NAVIGATION } from './navigation.ts'
+import { Lacking } from './lacking.tsx'
+import { mayOpen, openPages, rightsOf } from './navigation.ts'
 import { Palette } from './palette.tsx'
+import { may } from './rights.tsx'
 import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -56,7 +58,7 @@ export function App() {
       <ConnectionNotice />
       <nav class="sidebar" ref={sidebar} aria-label={t('administration')}>
         <Palette />
-        {NAVIGATION.map(([group, pages]) => (
+        {openPages().map(([group, pages]) => (
           <div key={group ?? ''} class="nav-group">
             {group !== null && <p>{a(group)}</p>}
             {pages.map(([slug, title, glyph]) => (
@@ -83,7 +85,10 @@ export function App() {
 
 /** Pages that plugins add. */
 function PluginLinks({ current }: { readonly current: string | null }) {
-  const { data = [] } = useResource<Responses['GET /dashboard/pages']>('/dashboard/pages', [])
+  const { data = [] } = useResource<Responses['GET /dashboard/pages']>(
+    may('dashboard.list') ? '/dashboard/pages' : null,
+    ['role', 'user', 'grant', 'lock'],
+  )
   if (data.length === 0) return null
   return (
     <div class="nav-group">
@@ -116,6 +121,8 @@ function Lazy({ page, name }: { readonly page: string; readonly name: string }) 
       current = false
     }
   }, [page])
+  const rights = rightsOf(page)
+  if (!mayOpen(rights)) return <Lacking rights={rights} />
   if (Found === undefined) return <p class="loading">{t('loading')}</p>
   if (Found !== null) return <Found name={name} />
   return (

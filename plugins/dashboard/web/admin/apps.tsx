@@ -22,11 +22,12 @@ import {
   Time,
 } from './parts.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
+import { may, Needs } from './rights.tsx'
 import { BASE, place, to } from './router.ts'
 import { SessionList } from './sessions.tsx'
 import { a } from './text.ts'
 import { TrafficCharts } from './traffic.tsx'
-import { Visits } from './visits.tsx'
+import { RequestsLink, Visits } from './visits.tsx'
 
 export type App = Responses['GET /apps'][number]
 const KINDS = ['app', 'agent', 'session', 'lock']
@@ -116,10 +117,28 @@ const states = {
 }
 const pathOf = ({ metadata }: App) => `/apps/${encodeURIComponent(metadata.name)}`
 const actions: readonly ListAction<App>[] = [
-  { verb: a('enable'), help: a('enableHelp'), call: (app) => ['POST', `${pathOf(app)}/enable`] },
-  { verb: a('disable'), help: a('disableAllHelp'), call: (app) => ['POST', `${pathOf(app)}/disable`] },
+  {
+    verb: a('enable'),
+    right: 'app.enable',
+    help: a('enableHelp'),
+    call: (app) => ['POST', `${pathOf(app)}/enable`],
+  },
+  {
+    verb: a('disable'),
+    right: 'app.enable',
+    help: a('disableAllHelp'),
+    call: (app) => ['POST', `${pathOf(app)}/disable`],
+  },
   lockAction((app) => ['app', app.metadata.name]),
 ]
+
+const addApp = () => (
+  <Needs right="app.create">
+    <a class="button" href={to('apps', '+')}>
+      {a('addApp')}
+    </a>
+  </Needs>
+)
 
 /** All apps, a form for another, or one app. */
 export function Apps({ name }: { readonly name: string }) {
@@ -128,9 +147,7 @@ export function Apps({ name }: { readonly name: string }) {
   return (
     <>
       <PageHead title={a('apps')} help={a('appsHelp')}>
-        <a class="button" href={to('apps', '+')}>
-          {a('addApp')}
-        </a>
+        {addApp()}
       </PageHead>
       <Listing<App>
         path="/apps"
@@ -142,10 +159,8 @@ export function Apps({ name }: { readonly name: string }) {
         states={states}
         actions={actions}
         empty={
-          <Nothing title={a('noApps')} help={a('noAppsHelp')}>
-            <a class="button" href={to('apps', '+')}>
-              {a('addApp')}
-            </a>
+          <Nothing title={a('noApps')} {...(may('app.create') && { help: a('noAppsHelp') })}>
+            {addApp()}
           </Nothing>
         }
       />
@@ -184,6 +199,7 @@ function AppPage({ app }: { readonly app: App }) {
         menu={
           <>
             <ConfirmButton
+              right="app.enable"
               title={off ? a('enableTitle', { name }) : a('disableTitle', { name })}
               verb={off ? a('enable') : a('disable')}
               confirm={async () => {
@@ -194,11 +210,13 @@ function AppPage({ app }: { readonly app: App }) {
               <p>{off ? a('enableHelp') : a('disableHelp', { count: status.streams })}</p>
             </ConfirmButton>
             <DialogButton
+              right="lock.create"
               text={a('lock')}
               class="plain danger"
               dialog={(close) => <AddLock target={['app', name]} onClose={close} />}
             />
             <RemoveButton
+              right="app.delete"
               name={name}
               title={a('removeApp', { name })}
               help={a('removeAppHelp', { sessions: status.sessions, count: status.streams })}
@@ -213,9 +231,11 @@ function AppPage({ app }: { readonly app: App }) {
             {a('open')}
           </a>
         )}
-        <a class="button plain" href={`${to('apps', name)}?edit`}>
-          {a('edit')}
-        </a>
+        <Needs right="app.update">
+          <a class="button plain" href={`${to('apps', name)}?edit`}>
+            {a('edit')}
+          </a>
+        </Needs>
       </PageHead>
       <LockBanner kind="app" name={name} />
       <div class="panel">
@@ -230,8 +250,12 @@ function AppPage({ app }: { readonly app: App }) {
           ]}
         />
       </div>
-      <WhoMayOpen app={name} />
-      <Visits app={name} />
+      <Needs right="access.read">
+        <WhoMayOpen app={name} />
+      </Needs>
+      <Needs right="audit.list">
+        <Visits app={name} />
+      </Needs>
       <PluginPanels of="app" name={name} />
       <Section title={a('agents')}>
         <Table
@@ -255,13 +279,14 @@ function AppPage({ app }: { readonly app: App }) {
           ]}
         />
       </Section>
-      <TrafficCharts app={name} />
-      <Section
-        title={a('sessions')}
-        tools={<a href={`${BASE}/requests?app=${encodeURIComponent(name)}`}>{a('itsRequests')}</a>}
-      >
-        <SessionList filter={`app=${encodeURIComponent(name)}`} />
-      </Section>
+      <Needs right="traffic.read">
+        <TrafficCharts app={name} />
+      </Needs>
+      <Needs right="session.list">
+        <Section title={a('sessions')} tools={<RequestsLink query={{ app: name }} />}>
+          <SessionList filter={`app=${encodeURIComponent(name)}`} />
+        </Section>
+      </Needs>
     </>
   )
 }

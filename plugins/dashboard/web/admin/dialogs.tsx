@@ -2,8 +2,10 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
+import type { Right } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
 import { t } from '../text.ts'
+import { Needs } from './rights.tsx'
 import { go } from './router.ts'
 import { a } from './text.ts'
 
@@ -199,11 +201,19 @@ export function Confirm(props: Question & { onClose(): void }) {
   )
 }
 
+/** Without these rights the hub refuses what a button does, so that it is not shown. */
+interface Guarded {
+  readonly right: Right | readonly Right[]
+}
+
 /** A button that asks, and then acts. Its text is the verb of the question. */
-export function ConfirmButton(props: Question & { readonly class?: string; readonly label?: string }) {
-  const { class: style = 'plain', label, ...question } = props
+export function ConfirmButton(
+  props: Question & Guarded & { readonly class?: string; readonly label?: string },
+) {
+  const { class: style = 'plain', label, right, ...question } = props
   return (
     <DialogButton
+      right={right}
       text={question.verb}
       class={style}
       label={label}
@@ -214,6 +224,7 @@ export function ConfirmButton(props: Question & { readonly class?: string; reado
 
 /** A button that removes a resource, whose name the person types first, and then opens the page of its list. */
 export function RemoveButton(props: {
+  readonly right: Right
   readonly name: string
   readonly title: string
   readonly help: string
@@ -221,34 +232,43 @@ export function RemoveButton(props: {
   readonly path: string
   readonly list: string
 }) {
-  const { name, title, help, path, list } = props
+  const { right, name, title, help, path, list } = props
   const confirm = async () => {
     await call('DELETE', path)
     announce(a('removed', { name }))
     go(list)
   }
   return (
-    <ConfirmButton class="plain danger" title={title} verb={a('remove')} name={name} confirm={confirm}>
+    <ConfirmButton
+      right={right}
+      class="plain danger"
+      title={title}
+      verb={a('remove')}
+      name={name}
+      confirm={confirm}
+    >
       <p>{help}</p>
     </ConfirmButton>
   )
 }
 
 /** A button that opens a dialog. */
-export function DialogButton(props: {
-  readonly text: string
-  readonly class?: string
-  readonly label?: string | undefined
-  /** Whether the dialog is open at first. Default: false. */
-  readonly isOpen?: boolean
-  dialog(close: () => void): ComponentChildren
-}) {
+export function DialogButton(
+  props: Guarded & {
+    readonly text: string
+    readonly class?: string
+    readonly label?: string | undefined
+    /** Whether the dialog is open at first. Default: false. */
+    readonly isOpen?: boolean
+    dialog(close: () => void): ComponentChildren
+  },
+) {
   const [open, setOpen] = useState(props.isOpen ?? false)
   useEffect(() => {
     if (props.isOpen) setOpen(true)
   }, [props.isOpen])
   return (
-    <>
+    <Needs right={props.right}>
       <button
         type="button"
         class={props.class ?? 'plain'}
@@ -258,6 +278,6 @@ export function DialogButton(props: {
         {props.text}
       </button>
       {open && props.dialog(() => setOpen(false))}
-    </>
+    </Needs>
   )
 }

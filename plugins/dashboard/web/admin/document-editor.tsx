@@ -13,6 +13,7 @@ import { ConflictNotice, PageHead, Section } from './parts.tsx'
 import { ProviderFields } from './provider-fields.tsx'
 import { TestDraft } from './provider-test.tsx'
 import { RedirectUri } from './redirect-uri.tsx'
+import { may } from './rights.tsx'
 import { RoleFields } from './role-fields.tsx'
 import { RoleVersions } from './role-versions.tsx'
 import { BASE, go, place } from './router.ts'
@@ -77,7 +78,7 @@ export function DocumentEditor(props: {
 
   useEffect(() => {
     setRefused(null)
-    if (kind !== 'role' || value === null) return setPreview(null)
+    if (kind !== 'role' || value === null || !may('audit.list')) return setPreview(null)
     let latest = true
     const timer = setTimeout(() => {
       call<Preview>('POST', '/roles/preview', value).then(
@@ -108,6 +109,7 @@ export function DocumentEditor(props: {
     see(resource.status.etag)
     go(`/${back}/${encodeURIComponent(name)}`, !isNew)
   }
+  const mayEdit = may(kind === 'role' ? 'role.update' : 'connector.update')
   const marks = marksOf(refused ?? save.error, read, fault)
   const title = isNew ? (kind === 'role' ? a('addRole') : a('addConnector')) : document.metadata.name
   return (
@@ -139,10 +141,10 @@ export function DocumentEditor(props: {
         }}
       >
         <div>
-          {kind === 'role' && value !== null && (
+          {mayEdit && kind === 'role' && value !== null && (
             <RoleFields value={value} text={text} isNew={isNew} onChange={setText} />
           )}
-          {kind === 'oidc' && value !== null && (
+          {mayEdit && kind === 'oidc' && value !== null && (
             <ProviderFields value={value} text={text} isNew={isNew} onChange={setText} />
           )}
           <YamlEditor
@@ -152,12 +154,13 @@ export function DocumentEditor(props: {
             schema={schema.data}
             marks={marks}
             at={place.value.query.get('at')}
+            isReadOnly={!mayEdit}
             onChange={setText}
           />
         </div>
         <div>
-          <p class="help">{a('editorHelp')}</p>
-          {kind === 'oidc' && (
+          {mayEdit && <p class="help">{a('editorHelp')}</p>}
+          {mayEdit && kind === 'oidc' && (
             <>
               {name !== '' && <RedirectUri name={name} />}
               <TextField
@@ -173,28 +176,30 @@ export function DocumentEditor(props: {
           {/* The editor lists faults that have a place in the text. */}
           {marks.length === 0 && <ActionError error={refused ?? save.error} />}
           {preview && <Changes preview={preview} />}
-          {kind === 'role' && !isNew && (
+          {mayEdit && kind === 'role' && !isNew && (
             <RoleVersions name={document.metadata.name} onUse={(earlier) => setText(stringify(earlier))} />
           )}
-          <div class="actions">
-            <button
-              type="submit"
-              disabled={
-                save.busy ||
-                value === null ||
-                name === '' ||
-                conflict ||
-                (text === original && secret === '' && !isNew)
-              }
-            >
-              {save.busy ? t('loading') : a('save')}
-            </button>
-            {text !== original && (
-              <button type="button" class="plain" onClick={() => setText(original)}>
-                {a('discard')}
+          {mayEdit && (
+            <div class="actions">
+              <button
+                type="submit"
+                disabled={
+                  save.busy ||
+                  value === null ||
+                  name === '' ||
+                  conflict ||
+                  (text === original && secret === '' && !isNew)
+                }
+              >
+                {save.busy ? t('loading') : a('save')}
               </button>
-            )}
-          </div>
+              {text !== original && (
+                <button type="button" class="plain" onClick={() => setText(original)}>
+                  {a('discard')}
+                </button>
+              )}
+            </div>
+          )}
         </div>
       </form>
     </>

@@ -6,6 +6,7 @@ import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx
 import { ChoiceField, TextField } from './fields.tsx'
 import { LocalListing } from './local-listing.tsx'
 import { Badges, Copyable, Nothing, Section, Time } from './parts.tsx'
+import { may } from './rights.tsx'
 import { RoleChoice } from './role-forms.tsx'
 import { to } from './router.ts'
 import { a } from './text.ts'
@@ -15,8 +16,9 @@ type Invitation = Responses['GET /invitations'][number]
 const PATH = '/invitations'
 const KINDS = ['invitation', 'user', 'role', 'lock', 'grant']
 
-/** Undefined without the plugin for passkeys, without the right, and until it is known. */
-const useInvitations = () => useResource<readonly Invitation[]>(PATH, KINDS).data
+/** Undefined without the right, which nobody has without the plugin for passkeys, and until they are known. */
+const useInvitations = () =>
+  useResource<readonly Invitation[]>(may('invitation.list') ? PATH : null, KINDS).data
 
 const words: Readonly<Record<string, string>> = {
   open: a('invitationOpen'),
@@ -30,8 +32,13 @@ const wordFor = ({ state }: Invitation): string => words[state] ?? state
 
 /** The button that makes a link for a person without an account. */
 export function InvitePerson() {
-  if (useInvitations() === undefined) return null
-  return <DialogButton text={a('invitePerson')} dialog={(close) => <Invite onClose={close} />} />
+  return (
+    <DialogButton
+      right="invitation.create"
+      text={a('invitePerson')}
+      dialog={(close) => <Invite onClose={close} />}
+    />
+  )
 }
 
 /** The invitations that nobody has used yet; nothing if there are none. */
@@ -77,6 +84,7 @@ export function Invitations() {
 function Remove({ invitation: { id, name } }: { readonly invitation: Invitation }) {
   return (
     <ConfirmButton
+      right="invitation.delete"
       verb={a('remove')}
       label={`${a('remove')}: ${name}`}
       class="plain small danger"

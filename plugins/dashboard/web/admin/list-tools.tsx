@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
+import type { Right } from '../api-types.ts'
 import { announce, Confirm } from './dialogs.tsx'
 import type { Column } from './parts.tsx'
 import { a } from './text.ts'
@@ -7,6 +8,7 @@ import { a } from './text.ts'
 /** What can be done with each of several rows. */
 export interface ListAction<T> {
   readonly verb: string
+  readonly right: Right
   readonly destructive?: boolean
   /** What it does, in a sentence of the question. */
   readonly help: string

@@ -7,6 +7,7 @@ import { ActionError, useAction } from './dialogs.tsx'
 import { ColumnChoice, type ListAction, SelectionBar, StateChips } from './list-tools.tsx'
 import { useView } from './list-view.ts'
 import { type Column, Nothing, Shown, Table } from './parts.tsx'
+import { may } from './rights.tsx'
 import { a } from './text.ts'
 
 const SEARCH_MS = 200
@@ -40,9 +41,10 @@ export function Listing<T extends object>(props: {
     empty,
     search,
     states = {},
-    actions = [],
+    actions: possible = [],
     lineOf = (row: T) => row,
   } = props
+  const actions = possible.filter(({ right }) => may(right))
   const [view, setView] = useView(search !== undefined, path.split('?', 1)[0]!)
   const [typed, setTyped] = useState(view.q)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())

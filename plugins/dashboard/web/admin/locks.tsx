@@ -15,6 +15,7 @@ import { ChoiceField, TextField } from './fields.tsx'
 import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
 import { type Column, Nothing, PageHead, Time } from './parts.tsx'
+import { may, Needs } from './rights.tsx'
 import { place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -72,6 +73,7 @@ function Target({ lock }: { readonly lock: Lock }) {
 /** Locks several rows of a list. */
 export const lockAction = <T,>(target: (row: T) => readonly [LockKind, string]): ListAction<T> => ({
   verb: a('lock'),
+  right: 'lock.create',
   destructive: true,
   help: a('lockHelp'),
   call(row) {
@@ -84,6 +86,7 @@ function Unlock({ lock, ...look }: { readonly lock: Lock; readonly class: string
   const name = targetOf(lock)
   return (
     <ConfirmButton
+      right="lock.delete"
       verb={a('unlock')}
       label={`${a('unlock')}: ${name}`}
       class={look.class}
@@ -107,7 +110,7 @@ interface LockTarget {
 
 /** The locks of a target. They are loaded once for the whole page. */
 function useLocksOf({ kind, name, roles = [] }: LockTarget): readonly Lock[] {
-  const { data = [] } = useResource<readonly Lock[]>('/locks', ['lock'])
+  const { data = [] } = useResource<readonly Lock[]>(may('lock.list') ? '/locks' : null, ['lock'])
   return data.filter(
     ({ target }) =>
       target[kind]?.toLowerCase() === name.toLowerCase() ||
@@ -140,14 +143,17 @@ export const LockBanner = (target: LockTarget) =>
 
 /** In lists, beside the name or state of what is locked: opens the message, by whom and until when, with a button to unlock. */
 export const Locked = ({ is, ...target }: LockTarget & { readonly is: boolean }) =>
-  is ? (
+  !is ? null : may('lock.list') ? (
     <DialogButton
+      right="lock.list"
       text={a('lockedState')}
       class="tag bad"
       label={`${a('lockedState')}: ${target.name}`}
       dialog={(close) => <LockDialog {...target} onClose={close} />}
     />
-  ) : null
+  ) : (
+    <span class="tag bad">{a('lockedState')}</span>
+  )
 
 function LockDialog({ onClose, ...target }: LockTarget & { onClose(): void }) {
   const locks = useLocksOf(target)
@@ -162,15 +168,17 @@ function LockDialog({ onClose, ...target }: LockTarget & { onClose(): void }) {
       {locks.map((lock) => (
         <div key={lock.id} class="notice bad lock-banner">
           <LockText lock={lock} />
-          <button
-            type="button"
-            class="plain"
-            disabled={action.busy}
-            aria-label={`${a('unlock')}: ${targetOf(lock)}`}
-            onClick={() => void action.run(() => unlock(lock))}
-          >
-            {a('unlock')}
-          </button>
+          <Needs right="lock.delete">
+            <button
+              type="button"
+              class="plain"
+              disabled={action.busy}
+              aria-label={`${a('unlock')}: ${targetOf(lock)}`}
+              onClick={() => void action.run(() => unlock(lock))}
+            >
+              {a('unlock')}
+            </button>
+          </Needs>
         </div>
       ))}
       <ActionError error={action.error} />
@@ -190,6 +198,7 @@ export function Locks() {
     <>
       <PageHead title={a('locks')} help={a('locksHelp')}>
         <DialogButton
+          right="lock.create"
           text={a('addLock')}
           class=""
           isOpen={place.value.query.has('add')}
@@ -207,6 +216,7 @@ export function Locks() {
         actions={[
           {
             verb: a('unlock'),
+            right: 'lock.delete',
             help: a('unlockHelp'),
             call: ({ id }) => ['DELETE', `/locks/${encodeURIComponent(id)}`],
           },

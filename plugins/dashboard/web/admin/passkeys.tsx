@@ -7,11 +7,12 @@ import { CheckField } from './fields.tsx'
 import { LocalListing } from './local-listing.tsx'
 import { Copyable, Nothing, Section, Shown, Time } from './parts.tsx'
 import type { Person } from './people.tsx'
+import { may } from './rights.tsx'
 import { a } from './text.ts'
 
 type Passkey = Responses['GET /users/{name}/mfa'][number]
 
-/** A person's passkeys, and a link with which they add one. Nothing without the plugin for passkeys. */
+/** A person's passkeys, and a link with which they add one. */
 export function Passkeys({ person }: { readonly person: Person }) {
   const { name: user } = person
   const keys = useResource<readonly Passkey[]>(`/users/${encodeURIComponent(user)}/mfa`, [
@@ -19,12 +20,12 @@ export function Passkeys({ person }: { readonly person: Person }) {
     'key',
     'passkey',
   ])
-  if (keys.error?.status === 404) return null
   return (
     <Section
       title={a('passkeys')}
       tools={
         <DialogButton
+          right="passkey.create"
           text={a('enrolmentLink')}
           class="plain small"
           dialog={(close) => <EnrolmentLink person={person} onClose={close} />}
@@ -66,7 +67,9 @@ export function Passkeys({ person }: { readonly person: Person }) {
 function EnrolmentLink({ person, onClose }: { readonly person: Person; onClose(): void }) {
   const { name: user, connector } = person
   const [link, setLink] = useState<string | null>(null)
-  const connectors = useResource<readonly unknown[]>('/connectors', ['connector'])
+  const connectors = useResource<readonly unknown[]>(may('connector.list') ? '/connectors' : null, [
+    'connector',
+  ])
   const [chosen, setChosen] = useState<boolean | null>(null)
   const signsIn = chosen ?? connectors.data?.length === 0
   const create = async () => {

@@ -10,11 +10,12 @@ import { AddLock, LockBanner, Locked, lockAction } from './locks.tsx'
 import { Badges, type Column, Facts, Gone, Nothing, PageHead, Section, Shown, Time } from './parts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { PluginPanels } from './plugin-parts.tsx'
+import { Needs } from './rights.tsx'
 import { AddPerson, EditRoles } from './role-forms.tsx'
 import { BASE, place, to } from './router.ts'
 import { Devices } from './sessions.tsx'
 import { a } from './text.ts'
-import { Visits } from './visits.tsx'
+import { RequestsLink, Visits } from './visits.tsx'
 
 export type Person = Responses['GET /users'][number]
 
@@ -58,6 +59,7 @@ export function People({ name }: { readonly name: string }) {
     <>
       <PageHead title={a('people')} help={a('peopleHelp')}>
         <DialogButton
+          right="user.create"
           text={a('addPerson')}
           class=""
           isOpen={place.value.query.has('add')}
@@ -102,13 +104,14 @@ function One({ person }: { readonly person: Person | undefined }) {
         back={[`${BASE}/people`, a('people')]}
         menu={
           <>
-            {' '}
             <DialogButton
+              right="lock.create"
               text={a('lock')}
               class="plain danger"
               dialog={(close) => <AddLock target={['user', name]} onClose={close} />}
             />
             <RemoveButton
+              right="user.delete"
               name={name}
               title={a('removePerson', { name })}
               help={a('removePersonHelp')}
@@ -119,6 +122,7 @@ function One({ person }: { readonly person: Person | undefined }) {
         }
       >
         <DialogButton
+          right="user.update"
           text={a('editRoles')}
           dialog={(close) => <EditRoles person={person} onClose={close} />}
         />
@@ -151,12 +155,24 @@ function One({ person }: { readonly person: Person | undefined }) {
           ]}
         />
       </div>
-      <WhatMayOpen user={name} />
-      <Visits user={name} />
-      <Explain user={name} />
-      <Passkeys person={person} />
+      <Needs right="access.read">
+        <WhatMayOpen user={name} />
+      </Needs>
+      <Needs right="audit.list">
+        <Visits user={name} />
+      </Needs>
+      <Needs right={['access.read', 'app.list']}>
+        <Explain user={name} />
+      </Needs>
+      <Needs right="passkey.list">
+        <Passkeys person={person} />
+      </Needs>
       <PluginPanels of="person" name={name} />
-      <PersonSessions user={name} />
+      <Needs right="session.list">
+        <Section title={a('devices')} tools={<RequestsLink query={{ user: name }} />}>
+          <Devices user={name} />
+        </Section>
+      </Needs>
     </>
   )
 }
@@ -164,6 +180,7 @@ function One({ person }: { readonly person: Person | undefined }) {
 /** Locks the person, which cuts everything at once, and ends all sessions, so that nothing comes back with the lock removed. */
 const EndAllAccess = ({ user }: { readonly user: string }) => (
   <ConfirmButton
+    right={['lock.create', 'session.list', 'session.end']}
     verb={a('endAllAccess')}
     class="danger"
     title={a('endAllAccessOf', { name: user })}
@@ -183,14 +200,3 @@ const EndAllAccess = ({ user }: { readonly user: string }) => (
     <p>{a('endAllAccessHelp')}</p>
   </ConfirmButton>
 )
-
-function PersonSessions({ user }: { readonly user: string }) {
-  return (
-    <Section
-      title={a('devices')}
-      tools={<a href={`${BASE}/requests?user=${encodeURIComponent(user)}`}>{a('itsRequests')}</a>}
-    >
-      <Devices user={user} />
-    </Section>
-  )
-}

@@ -182,6 +182,8 @@ function Question(props: { readonly form: Form; readonly values: Values; onClose
 function CallButton({ form }: { readonly form: Form }) {
   return (
     <DialogButton
+      // The hub leaves out the forms whose calls the person may not make.
+      right={[]}
       text={form.submit}
       label={form.title}
       class={form.destructive ? 'plain small danger' : 'plain small'}

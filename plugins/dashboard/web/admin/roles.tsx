@@ -5,6 +5,7 @@ import { DocumentEditor } from './document-editor.tsx'
 import { Listing } from './listing.tsx'
 import { lockAction } from './locks.tsx'
 import { Badges, type Column, Gone, Nothing, PageHead, Shown } from './parts.tsx'
+import { Needs } from './rights.tsx'
 import { BASE, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -80,9 +81,11 @@ function List() {
   return (
     <>
       <PageHead title={a('roles')} help={a('rolesHelp')}>
-        <a class="button" href={to('roles', '+')}>
-          {a('addRole')}
-        </a>
+        <Needs right="role.update">
+          <a class="button" href={to('roles', '+')}>
+            {a('addRole')}
+          </a>
+        </Needs>
       </PageHead>
       <Listing<Role>
         path="/roles"
@@ -114,6 +117,7 @@ function One({ name }: { readonly name: string }) {
             back="roles"
           >
             <RemoveButton
+              right="role.delete"
               name={name}
               title={a('removeRole', { name })}
               help={a('removeRoleHelp')}

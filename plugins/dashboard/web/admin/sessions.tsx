@@ -53,6 +53,7 @@ function EndSession({ session: { id, user, kind, app } }: { readonly session: Se
   const what = `${KIND(kind)}${app === null ? '' : ` ${app}`}, ${user}`
   return (
     <ConfirmButton
+      right="session.end"
       verb={a('end')}
       label={`${a('end')}: ${what}`}
       class="plain small danger"
@@ -92,6 +93,7 @@ export function SessionList({ filter = '', search }: { readonly filter?: string;
       actions={[
         {
           verb: a('end'),
+          right: 'session.end',
           destructive: true,
           help: a('endSessionHelp'),
           call: ({ id }) => ['DELETE', `/sessions/${encodeURIComponent(id)}`],
@@ -164,6 +166,7 @@ function SignEverybodyOut() {
   if (!all) return null
   return (
     <ConfirmButton
+      right="session.end"
       verb={a('signEverybodyOut')}
       class="plain danger"
       title={a('signEverybodyOutAsk')}

@@ -6,6 +6,7 @@ import { LocalListing } from './local-listing.tsx'
 import { Copyable, Facts, Gone, Nothing, PageHead, Section, Shown, Table } from './parts.tsx'
 import { AddProvider } from './provider-presets.tsx'
 import { TestConnector } from './provider-test.tsx'
+import { Needs } from './rights.tsx'
 import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -24,9 +25,11 @@ export function SignIn({ name }: { readonly name: string }) {
   return (
     <>
       <PageHead title={a('signIn')} help={a('signInHelp')}>
-        <a class="button" href={to('sign-in', '+')}>
-          {a('addConnector')}
-        </a>
+        <Needs right="connector.update">
+          <a class="button" href={to('sign-in', '+')}>
+            {a('addConnector')}
+          </a>
+        </Needs>
       </PageHead>
       <Shown of={connectors}>
         {(rows) => (
@@ -82,10 +85,13 @@ function One({ connector }: { readonly connector: Connector | undefined }) {
   return (
     <>
       <PageHead title={name} help={metadata.description ?? ''} back={[`${BASE}/sign-in`, a('signIn')]}>
-        <a class="button plain" href={`${to('sign-in', name)}?edit`}>
-          {a('edit')}
-        </a>
+        <Needs right="connector.update">
+          <a class="button plain" href={`${to('sign-in', name)}?edit`}>
+            {a('edit')}
+          </a>
+        </Needs>
         <RemoveButton
+          right="connector.delete"
           name={name}
           title={a('removeConnector', { name })}
           help={a('removeConnectorHelp')}

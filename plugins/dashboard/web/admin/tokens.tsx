@@ -7,6 +7,7 @@ import { ChoiceField, TextField } from './fields.tsx'
 import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
 import { Badges, Copyable, Nothing, PageHead, Section, Time } from './parts.tsx'
+import { Needs } from './rights.tsx'
 import { RoleChoice } from './role-forms.tsx'
 import { BASE, place } from './router.ts'
 import { a } from './text.ts'
@@ -21,89 +22,109 @@ export function Tokens() {
     <>
       <PageHead title={a('tokens')} help={a('tokensHelp')}>
         <DialogButton
+          right="api-token.create"
           text={a('addToken')}
           class=""
           isOpen={place.value.query.has('add')}
           dialog={(close) => <AddToken onClose={close} />}
         />
       </PageHead>
-      <Section title={a('apiTokens')}>
-        <Listing<ApiToken>
-          path="/api-tokens"
-          kinds={KINDS}
-          label={a('apiTokens')}
-          keyOf={({ id }) => id}
-          columns={[
-            { title: a('name'), sort: 'name', narrow: 'first', cell: ({ name }) => name },
-            { title: a('roles'), narrow: 'second', cell: ({ roles }) => <Badges few names={roles} /> },
-            { title: a('createdBy'), cell: ({ creator }) => creator },
-            { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
-            { title: a('lastUsed'), sort: 'used', cell: ({ used_at }) => <Time at={used_at} /> },
-            {
-              title: a('ends'),
-              sort: 'expires',
-              narrow: 'corner',
-              cell: ({ expires }) => <Time at={expires} />,
-            },
-            {
-              title: a('action'),
-              narrow: 'act',
-              cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
-            },
-          ]}
-          search={a('tokenFilter')}
-          states={{ valid: a('valid'), expired: a('expired') }}
-          actions={[removal('/api-tokens')]}
-          empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
-        />
-      </Section>
-      <Section title={a('joinTokens')} tools={<a href={`${BASE}/agents`}>{a('addAgent')}</a>}>
-        <Listing<JoinToken>
-          path="/tokens"
-          kinds={KINDS}
-          label={a('joinTokens')}
-          keyOf={({ id }) => id}
-          columns={[
-            {
-              title: a('host'),
-              sort: 'agent_hostname',
-              narrow: 'first',
-              cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost'),
-            },
-            { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
-            {
-              title: a('ends'),
-              sort: 'expires',
-              narrow: 'corner',
-              cell: ({ expires }) => <Time at={expires} />,
-            },
-            { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
-            { title: a('id'), narrow: 'second', cell: ({ id }) => <Copyable text={id} short /> },
-            {
-              title: a('action'),
-              narrow: 'act',
-              cell: ({ id, agent_hostname }) => <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />,
-            },
-          ]}
-          states={{ unused: a('unused'), used: a('used') }}
-          actions={[removal('/tokens')]}
-          empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
-        />
-      </Section>
+      <Needs right="api-token.list">
+        <Section title={a('apiTokens')}>
+          <Listing<ApiToken>
+            path="/api-tokens"
+            kinds={KINDS}
+            label={a('apiTokens')}
+            keyOf={({ id }) => id}
+            columns={[
+              { title: a('name'), sort: 'name', narrow: 'first', cell: ({ name }) => name },
+              { title: a('roles'), narrow: 'second', cell: ({ roles }) => <Badges few names={roles} /> },
+              { title: a('createdBy'), cell: ({ creator }) => creator },
+              { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
+              { title: a('lastUsed'), sort: 'used', cell: ({ used_at }) => <Time at={used_at} /> },
+              {
+                title: a('ends'),
+                sort: 'expires',
+                narrow: 'corner',
+                cell: ({ expires }) => <Time at={expires} />,
+              },
+              {
+                title: a('action'),
+                narrow: 'act',
+                cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
+              },
+            ]}
+            search={a('tokenFilter')}
+            states={{ valid: a('valid'), expired: a('expired') }}
+            actions={[removal('/api-tokens')]}
+            empty={<Nothing title={a('noTokens')} help={a('noTokensHelp')} />}
+          />
+        </Section>
+      </Needs>
+      <Needs right="token.list">
+        <Section title={a('joinTokens')} tools={<a href={`${BASE}/agents`}>{a('addAgent')}</a>}>
+          <Listing<JoinToken>
+            path="/tokens"
+            kinds={KINDS}
+            label={a('joinTokens')}
+            keyOf={({ id }) => id}
+            columns={[
+              {
+                title: a('host'),
+                sort: 'agent_hostname',
+                narrow: 'first',
+                cell: ({ agent_hostname }) => agent_hostname ?? a('anyHost'),
+              },
+              { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
+              {
+                title: a('ends'),
+                sort: 'expires',
+                narrow: 'corner',
+                cell: ({ expires }) => <Time at={expires} />,
+              },
+              { title: a('used'), cell: ({ used_at }) => <Time at={used_at} /> },
+              { title: a('id'), narrow: 'second', cell: ({ id }) => <Copyable text={id} short /> },
+              {
+                title: a('action'),
+                narrow: 'act',
+                cell: ({ id, agent_hostname }) => (
+                  <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />
+                ),
+              },
+            ]}
+            states={{ unused: a('unused'), used: a('used') }}
+            actions={[removal('/tokens')]}
+            empty={<Nothing title={a('noJoinTokens')} help={a('noJoinTokensHelp')} />}
+          />
+        </Section>
+      </Needs>
     </>
   )
 }
 
-const removal = (path: string): ListAction<{ readonly id: string }> => ({
+const rightTo = (path: '/api-tokens' | '/tokens') =>
+  path === '/tokens' ? 'token.delete' : 'api-token.delete'
+
+const removal = (path: '/api-tokens' | '/tokens'): ListAction<{ readonly id: string }> => ({
   verb: a('remove'),
+  right: rightTo(path),
   destructive: true,
   help: a('removeTokenHelp'),
   call: ({ id }) => ['DELETE', `${path}/${encodeURIComponent(id)}`],
 })
 
-function Revoke({ path, id, name }: { readonly path: string; readonly id: string; readonly name: string }) {
+function Revoke({
+  path,
+  id,
+  name,
+}: {
+  readonly path: '/api-tokens' | '/tokens'
+  readonly id: string
+  readonly name: string
+}) {
   return (
     <ConfirmButton
+      right={rightTo(path)}
       verb={a('remove')}
       label={`${a('remove')}: ${name}`}
       class="plain small danger"

@@ -4,10 +4,18 @@ import { useResource } from '../live.ts'
 import { LocalListing } from './local-listing.tsx'
 import { Section, Shown, Time } from './parts.tsx'
 import { lastDay, PeriodFields } from './period.tsx'
+import { Needs } from './rights.tsx'
 import { BASE, to } from './router.ts'
 import { a } from './text.ts'
 
 type Visit = Responses['GET /visits'][number]
+
+/** Leads to the requests of an app or a person. */
+export const RequestsLink = ({ query }: { readonly query: Readonly<Record<string, string>> }) => (
+  <Needs right="audit.list">
+    <a href={`${BASE}/requests?${new URLSearchParams(query)}`}>{a('itsRequests')}</a>
+  </Needs>
+)
 
 /** Who opened an app, or what a person opened, in a period. Nothing without the plugin that stores the audit trail. */
 export function Visits({ app, user }: { readonly app?: string; readonly user?: string }) {
@@ -16,14 +24,14 @@ export function Visits({ app, user }: { readonly app?: string; readonly user?: s
   const { from, to: until } = period
   const ended = until !== '' && { to: until }
   const query = new URLSearchParams({ ...who, from: from || new Date(0).toISOString(), ...ended })
-  const requests = new URLSearchParams({ ...who, ...(from !== '' && { from }), ...ended })
+  const requests = { ...who, ...(from !== '' && { from }), ...ended }
   const found = useResource<readonly Visit[]>(`/visits?${query}`, [])
   if (found.error?.status === 404) return null
   const nameOf = (visit: Visit) => (app === undefined ? visit.app : visit.user) ?? '–'
   return (
     <Section
       title={app === undefined ? a('opened') : a('openedBy')}
-      tools={<a href={`${BASE}/requests?${requests}`}>{a('itsRequests')}</a>}
+      tools={<RequestsLink query={requests} />}
     >
       <div class="filters">
         <PeriodFields {...period} onChange={setPeriod} />

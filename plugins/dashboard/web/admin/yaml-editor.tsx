@@ -21,9 +21,11 @@ export function YamlEditor(props: {
   readonly marks: readonly Mark[]
   /** Path of keys to show first, such as `allow.app_labels.env`. */
   readonly at: string | null
+  /** For people who may not save it. */
+  readonly isReadOnly: boolean
   onChange(text: string): void
 }) {
-  const { label, text, kind, schema, marks, at, onChange } = props
+  const { label, text, kind, schema, marks, at, isReadOnly, onChange } = props
   const field = useRef<HTMLTextAreaElement>(null)
   const id = useId()
   const [suggestions, setSuggestions] = useState<readonly Suggestion[]>([])
@@ -84,6 +86,7 @@ export function YamlEditor(props: {
         aria-activedescendant={suggestions.length > 0 ? `${id}-${active}` : undefined}
         value={text}
         spellcheck={false}
+        readOnly={isReadOnly}
         rows={Math.max(18, text.split('\n').length + 2)}
         onInput={({ currentTarget: { value, selectionEnd } }) => {
           onChange(value)
@@ -92,7 +95,7 @@ export function YamlEditor(props: {
             suggest(value, selectionEnd)
           else close()
         }}
-        onKeyDown={onKeyDown}
+        onKeyDown={isReadOnly ? undefined : onKeyDown}
         onBlur={close}
       />
       <div

@@ -252,4 +252,5 @@ export const words: Catalogue<typeof english> = {
   watch: 'Betrieb',
   what: 'Was',
   yes: 'Ja',
+  yourPages: 'Seiten, die Sie öffnen dürfen',
 }

@@ -249,4 +249,5 @@ export const words = {
   watch: 'Operate',
   what: 'What',
   yes: 'Yes',
+  yourPages: 'Pages that you may open',
 } as const
