@@ -20,7 +20,7 @@ import { root } from './read-imports.ts'
 import { closingLine, readTally, type Tally } from './tally.ts'
 import { runFiles } from './test-files.ts'
 import { TestReport } from './test-report.ts'
-import { needsOf, shardOf, type Unit, unitsOf } from './units.ts'
+import { marksOf, needsOf, shardOf, type Unit, unitsOf } from './units.ts'
 
 /** Least share of lines of `core` that the tests must run, in percent. */
 const CORE_COVERAGE = 90
@@ -35,8 +35,11 @@ const { positionals, values } = parseArgs({
 })
 /** Everything, what `npm run check` runs, or the files that somebody named. */
 const mode = values.check ? 'check' : positionals.length > 0 ? 'files' : 'all'
-/** The marks of files that start no program and no hub. `npm run check` runs each in so many processes: some files only wait. */
-const QUICK: Readonly<Record<string, number>> = { quick: 3, rooms: 3 }
+/**
+ * The marks of files that start no program and no hub. `npm run check` runs each in so many processes, which share its files: some
+ * files only wait.
+ */
+const QUICK: Readonly<Record<string, number>> = { quick: 3, rooms: 2 }
 
 function chosenUnits(): readonly Unit[] {
   if (mode === 'files') return unitsOf(positionals)
@@ -46,9 +49,12 @@ function chosenUnits(): readonly Unit[] {
     const parts = QUICK[name] ?? 0
     // What needs a program is left to `npm test`, so that a check is the same everywhere.
     const own = files.filter((file) => needsOf(file).size === 0)
+    const isLong = (file: string) => marksOf(file).long !== undefined
+    const ordered = [...own.filter(isLong), ...own.filter((file) => !isLong(file))]
     return Array.from({ length: parts }, (_, part) => ({
       name: `${name} ${part + 1}/${parts}`,
-      files: own.filter((_, at) => at % parts === part),
+      files: ordered,
+      sharedAs: name,
     }))
   })
 }
@@ -59,7 +65,7 @@ async function runnable(units: readonly Unit[]): Promise<{ units: readonly Unit[
   const lacking = missingOf(needs)
   const missing = await provide(lacking, thisMachine())
   const lacks = (file: string) => missing.some((name) => needsOf(file).has(name))
-  const left = units.map(({ name, files }) => ({ name, files: files.filter((file) => !lacks(file)) }))
+  const left = units.map((unit) => ({ ...unit, files: unit.files.filter((file) => !lacks(file)) }))
   const skipped = units.flatMap(({ files }) => files.filter(lacks))
   if (skipped.length === 0) return { units, notRun: null }
   const notRun = `${skipped.length} files not run: they need ${missing.join(', ')}; npm run setup`
@@ -131,18 +137,32 @@ async function environment(folder: string): Promise<NodeJS.ProcessEnv> {
   }
 }
 
+/** Environments of tests, from what is ready at once to what takes longest. */
+interface Environments {
+  readonly bare: NodeJS.ProcessEnv
+  readonly migrated: Promise<NodeJS.ProcessEnv>
+  readonly complete: Promise<NodeJS.ProcessEnv>
+}
+
 /** Null: no test ran. */
 async function runTests(
   units: readonly Unit[],
-  env: NodeJS.ProcessEnv,
-  complete: Promise<NodeJS.ProcessEnv>,
+  { bare, migrated, complete }: Environments,
 ): Promise<Tally | null> {
   const report = new TestReport((line) => process.stdout.write(`${line}\n`))
   // Units and rooms start no program: they run while the packages are made.
-  const envOf = async ({ name }: Unit) => (name in QUICK ? env : complete)
+  const envOf = async ({ name, sharedAs }: Unit) => {
+    const mark = sharedAs ?? name
+    if (!(mark in QUICK)) return complete
+    const env = mark === 'quick' ? bare : await migrated
+    if (sharedAs === undefined) return env
+    const claims = join(folder, 'claims', sharedAs)
+    mkdirSync(claims, { recursive: true })
+    return { ...env, MEZITE_TEST_CLAIMS: claims }
+  }
   const tally = await (values.coverage
     ? runWithCoverage(units, await complete, report)
-    : runFiles(units, envOf, report))
+    : runFiles(units, envOf, report, mode === 'check' ? { atOnce: units.length } : {}))
   const failures = report.failures()
   if (failures.length > 0) process.stdout.write(`\n# What failed\n${failures.join('\n')}\n`)
   return tally
@@ -200,17 +220,21 @@ const built =
   mode === 'all'
     ? check('Packages', 'node', ['oclif-cli/packaging/installed-packages.ts'])
     : Promise.resolve(true)
-const databases = needsServer || mode !== 'files' ? await migrateDatabases(folder, postgres, env) : null
-const withDatabases = {
-  ...env,
-  ...(databases && { MEZITE_TEST_DATABASE: databases.folder }),
-  ...(databases?.url && { MEZITE_TEST_POSTGRES: databases.url }),
+async function withDatabases(): Promise<NodeJS.ProcessEnv> {
+  if (!needsServer && mode === 'files') return env
+  const databases = await migrateDatabases(folder, postgres, env)
+  return {
+    ...env,
+    MEZITE_TEST_DATABASE: databases.folder,
+    ...(databases.url !== null && { MEZITE_TEST_POSTGRES: databases.url }),
+  }
 }
-const complete = built.then(async (held) => ({
-  ...withDatabases,
+const migrated = withDatabases()
+const complete = Promise.all([built, migrated]).then(async ([held, env]) => ({
+  ...env,
   ...(mode === 'all' && held && { PACKAGES_UNDER_TEST: await installPackages() }),
 }))
-const tally = await runTests(units, withDatabases, complete)
+const tally = await runTests(units, { bare: env, migrated, complete })
 await postgres?.close()
 rmSync(folder, { recursive: true, force: true })
 const checks = [await built, ...(await checking)]

@@ -21,8 +21,7 @@ t.test('fails', async (t) => {
   )
   const report = new TestReport(() => {})
   const tally = await runFiles([{ name: file, files: [file] }], async () => process.env, report, {
-    longestMs: 300_000,
-    failedMs: 2_000,
+    silence: { longestMs: 300_000, failedMs: 2_000 },
   })
   t.equal(tally.passed, 0)
   t.ok(tally.failed > 0)
@@ -70,4 +69,22 @@ t.test('each file runs once, however many run at once', async (t) => {
     files.filter((file) => lines.filter((line) => line.includes(` - ${file} `)).length !== 1),
     [],
   )
+})
+
+t.test('processes that share files run each of them once', async (t) => {
+  const files = Array.from({ length: 8 }, (_, at) => `${at}.test.ts`)
+  const folder = t.testdir({
+    ...Object.fromEntries(files.map((name) => [name, `import t from ${tap}\nt.pass('ran')`])),
+    claims: {},
+  })
+  const shared = files.map((name) => relative(root, join(folder, name)))
+  const lines: string[] = []
+  const units = ['1/2', '2/2'].map((name) => ({ name, files: shared, sharedAs: 'shared' }))
+  const tally = await runFiles(
+    units,
+    async () => ({ ...process.env, MEZITE_TEST_CLAIMS: join(folder, 'claims') }),
+    new TestReport((line) => lines.push(line)),
+  )
+  t.equal(tally.passed, files.length)
+  t.equal(tally.failed, 0)
 })

@@ -24,14 +24,14 @@ const KILL_AFTER_MS = 20_000
 
 /**
  * Runs units of test files, each in a process of its own, the first ones first, and reports each as it ends. `envOf` is the
- * environment of a unit, which waits for it. `tap run` does the same for twice the processor time, because it loads its
+ * environment of a unit, which waits for it; so many run `atOnce`. `tap run` does the same for twice the processor time, because it loads its
  * coverage into every process.
  */
 export async function runFiles(
   units: readonly Unit[],
   envOf: (unit: Unit) => Promise<NodeJS.ProcessEnv>,
   report: TestReport,
-  silence = SILENCE,
+  { silence = SILENCE, atOnce = availableParallelism() + MORE.steady } = {},
 ): Promise<Tally> {
   const waiting = [...units]
   const ended: Tally[] = []
@@ -59,7 +59,7 @@ export async function runFiles(
       spare.add(run)
     }
   }
-  await Promise.all([...Array.from({ length: availableParallelism() + MORE.steady }, work), workWhileIdle()])
+  await Promise.all([...Array.from({ length: atOnce }, work), workWhileIdle()])
   await Promise.all(spare)
   const sum = (of: keyof Tally) => ended.reduce((total, tally) => total + tally[of], 0)
   return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
@@ -94,9 +94,12 @@ async function runUnit(
       env: { ...env, TAP_TIMEOUT: String(FILE_S), MEZITE_TEST_FILES: files.join(' ') },
     },
   )
-  // Whatever a test has started may hold its output open.
+  // Whatever a test has started may hold its output open; the output, and not the wait, then keeps this process alive.
   const ended = once(child, 'exit')
-  const closed = Promise.race([once(child, 'close'), ended.then(() => pause(OUTPUT_MS))])
+  const closed = Promise.race([
+    once(child, 'close'),
+    ended.then(() => pause(OUTPUT_MS, null, { ref: false })),
+  ])
   let text = ''
   let failed = false
   let killing: NodeJS.Timeout | undefined

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -13,6 +14,21 @@ import { unitsOf } from './units.ts'
 
 /** What a file that is being loaded gets as its `tap`. */
 const current = globalThis as { fileUnderTest?: typeof t | undefined }
+
+/** A folder in which the processes that share these files take one after the other. */
+const claims = process.env.MEZITE_TEST_CLAIMS
+
+/** Whether this process runs the file with this index: no other has taken it. */
+function takes(index: number): boolean {
+  if (claims === undefined) return true
+  try {
+    mkdirSync(join(claims, String(index)))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
+  }
+}
 
 /**
  * Runs test files in this process one after the other, each as a subtest: what a file has started is stopped before the
@@ -35,6 +51,7 @@ async function runTogether(files: readonly string[]): Promise<void> {
   // One test around all of them: what modules share, they tear down when nothing runs.
   await t.test(`${files.length} files`, async (t) => {
     for (const [index, url] of urls.entries()) {
+      if (!takes(index)) continue
       await t.test(files[index]!, async (t) => {
         current.fileUnderTest = t as never
         await import(url)

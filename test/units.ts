@@ -7,6 +7,8 @@ export interface Unit {
   /** The path of its only file, or the word of the mark. */
   readonly name: string
   readonly files: readonly string[]
+  /** Units of the same word share their files: each takes the next one that no other has taken. */
+  readonly sharedAs?: string
 }
 
 /**

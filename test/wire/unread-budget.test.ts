@@ -1,4 +1,5 @@
 // together: quick
+// long
 import { once } from 'node:events'
 import { connect as connectHttp2, createServer as createHttp2Server, type Http2Session } from 'node:http2'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'

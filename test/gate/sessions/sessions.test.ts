@@ -1,4 +1,5 @@
 // together: rooms
+// long
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { App, Session } from '@mezite/core'
 import type { EndReason } from '@mezite/core/protocol'

@@ -1,4 +1,5 @@
 // together: quick
+// long
 /** S202: the address of a client's metadata is written by a stranger, and the hub opens it. */
 import { createServer } from 'node:https'
 import { type AddressInfo, createServer as createTcp } from 'node:net'

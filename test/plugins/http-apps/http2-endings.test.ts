@@ -1,4 +1,5 @@
 // together: quick
+// long
 /** Streams of browsers over HTTP/2 that end before their answer does: cut, broken off, cancelled, not read. */
 import { once } from 'node:events'
 import t from 'tap'

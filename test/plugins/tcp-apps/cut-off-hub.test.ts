@@ -1,4 +1,5 @@
 // together: rooms
+// long
 /** Ends of connections when a hub stands still, is cut off from the database, or does not hear its answers: each once. */
 import type { AuditInput } from '@mezite/core'
 import t from 'tap'

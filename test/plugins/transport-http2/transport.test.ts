@@ -1,4 +1,5 @@
 // together: quick
+// long
 import { conformTransport } from '@mezite/core/testing'
 import t from 'tap'
 import agent from '../../../plugins/transport-http2/agent.ts'

@@ -1,4 +1,5 @@
 // together: rooms
+// long
 /** Background work of the cluster, with several hubs on one database. */
 import { sql } from 'kysely'
 import t from 'tap'
