@@ -77,14 +77,15 @@ export const changesPage = (parts: {
             .map(({ users, gains, loses }) => [namesOf(users), namesOf(gains), namesOf(loses)]),
           empty: 'Nobody gains or loses an application.',
         })
-      const form = (submit: string, end: string, destructive: boolean): Block => ({
-        ...{ kind: 'form', method: 'POST', fields: [], submit, destructive },
+      type Fields = Extract<Block, { kind: 'form' }>['fields']
+      const form = (submit: string, end: string, destructive: boolean, fields: Fields = []): Block => ({
+        ...{ kind: 'form', method: 'POST', fields, submit, destructive },
         title: `${submit} ${title}`,
         path: `/v1/webapi/changes/${row.id}/${end}`,
       })
       blocks.push(
         form('Approve', 'approve', true),
-        form('Deny', 'deny', true),
+        form('Deny', 'deny', true, [{ name: 'reason', label: 'Reason' }]),
         form('Take back', 'cancel', false),
       )
     }

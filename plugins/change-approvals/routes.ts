@@ -137,10 +137,11 @@ export function changeRoutes(parts: {
       })
       const approve = { ...user, summary: 'Approve a change, which makes it' }
       on('POST /:id/approve', approve, async (id, call) => shown(await desk.approve(id, decider(call))))
-      const optional = Type.Closed({ reason: Type.Optional(Reason) })
+      // The form of the dashboard sends an empty text where nobody wrote one.
+      const optional = Type.Closed({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) })
       const deny = { ...user, summary: 'Deny a change', body: optional }
       on('POST /:id/deny', deny, async (id, call) =>
-        shown(await desk.deny(id, decider(call), call.body?.reason ?? null)),
+        shown(await desk.deny(id, decider(call), call.body.reason?.trim() || null)),
       )
       const cancel = { ...user, summary: 'Take back a change' }
       on('POST /:id/cancel', cancel, async (id, call) => shown(await desk.cancel(id, decider(call))))

@@ -304,6 +304,21 @@ t.test('the operator on the socket changes at once, and people learn of it', asy
   )
 })
 
+t.test('a change is denied by the form of its page, with and without a reason', async (t) => {
+  for (const reason of ['', 'not now']) {
+    const id = await ask(ann, 'PUT', '/roles/denied', role('denied', []))
+    const { value } = await call(bob, 'GET', '/dashboard/pages/changes')
+    const form = value.blocks.find(({ path }: { path?: string }) => path?.endsWith(`${id}/deny`))
+    const fields = form.fields as { name: string; value: string }[]
+    const sent = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
+    t.strictSame(sent, { reason: '' }, 'what the form sends as it is')
+    t.match(await call(bob, form.method, form.path.replace('/v1/webapi', ''), { ...sent, reason }), {
+      status: 200,
+      value: { state: 'denied', reason: reason || null },
+    })
+  }
+})
+
 t.test('secrets of a change that waits are shown nowhere', async (t) => {
   const secret = 'very-secret-value-1'
   const spec = { ...at.issuer.spec, client_secret: { value: secret } }
