@@ -11,7 +11,7 @@ export interface Search {
 
 /** Words that questions have and answers need not have. */
 const STOP =
-  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your happens work works get mezite behind'
+  'a an and are as at be by can do does for from how i if in is it me my no not of on or so that the there they this to was we what when where which who why will with you your happens work works get mezite behind our us has have had been being were somebody someone anybody anyone should could would must'
 /** Pages for authors and the history of changes mention everything, and answer few questions of operators. */
 const RANKS = [
   ['build/', 0.4],

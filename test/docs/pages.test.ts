@@ -189,7 +189,7 @@ t.test('the search answers questions in plain words that it was not tuned to', a
   const search = await createSearch(
     pages.map((page) => ({ page, rendered: renderer.render(page, readPage(page)) })),
   )
-  t.equal(known.length + unseen.length, 200)
+  t.equal(known.length + unseen.length, 240)
   for (const { question, answers } of [...known, ...unseen])
     for (const answer of answers)
       t.ok(

@@ -1,5 +1,5 @@
 /**
- * Two hundred questions in the words of people who do not know ours, each with the pages that answer it. They were written from
+ * Questions in the words of people who do not know ours, each with the pages that answer it. They were written from
  * the list of contents, before anybody looked into the pages. The search is tuned to those of even lines only; those of odd lines
  * say how well it answers a question that it has never seen. Correct a page that is named wrongly; never change a question.
  */
@@ -211,14 +211,62 @@ interface Question {
   readonly answers: readonly string[]
 }
 
-const all: readonly Question[] = LINES.trim()
-  .split('\n')
-  .map((line) => {
-    const at = line.lastIndexOf(': ')
-    return { question: line.slice(0, at), answers: line.slice(at + 2).split(' ') }
-  })
+/** Forty more, also written from the list of contents before anybody looked into the pages; the search may be tuned to these. */
+const MORE = `
+someone resigned yesterday: how-to/colleague-who-left
+take all rights from an ex employee: how-to/colleague-who-left
+external consultant for two weeks: how-to/contractor how-to/temporary-access
+give a freelancer access that ends by itself: how-to/contractor how-to/temporary-access
+my password manager and passkeys: how-to/passkeys
+lost my yubikey: how-to/passkeys start/people how-to/everyday
+install on docker compose: how-to/containers how-to/install
+helm: how-to/kubernetes
+wildcard certificate for my domain: how-to/certificates how-to/hosts-and-domains plugins/acme
+use my own certificate authority: how-to/certificates plugins/local-authority
+put it behind nginx: how-to/behind-your-proxy how-to/load-balancer
+connect microsoft login: how-to/sign-in-providers
+which group gets which role: how-to/sign-in-providers how-to/roles
+publish a web page inside our network: start/first-application how-to/applications
+open psql through it: start/first-database how-to/databases
+script that needs access without a human: how-to/programs plugins/bots
+calendar sync on my phone: how-to/phones plugins/devices
+send alerts to slack: how-to/notifications
+splunk: how-to/siem
+prometheus scrape: how-to/monitoring plugins/metrics look-up/metrics
+restore after the disk broke: how-to/backup plugins/backup
+go back to the old version: how-to/upgrade
+run two servers for high availability: how-to/several-hubs how-to/load-balancer
+second data center: how-to/two-regions how-to/several-hubs
+servers without internet: how-to/isolated-network
+remove it completely: how-to/uninstall
+how many users can one machine handle: understand/sizing understand/speed
+which firewall ports must be open: look-up/ports
+can somebody change the logs: understand/audit-trail
+what happens if the hub crashes: understand/failures
+has it been audited by a third party: understand/security-review
+difference to teleport: compare/others
+coming from cloudflare access: compare/moving compare/others
+four eyes principle: plugins/change-approvals
+github delivers webhooks to my internal jenkins: how-to/webhooks plugins/public-paths
+ask chatgpt about our access: how-to/assistant plugins/mcp
+find the user in my backend code: how-to/verify-the-caller
+page says 502: troubleshoot/symptoms look-up/error-codes look-up/reason-codes
+update the agents automatically: how-to/agent-updates
+maximum upload size: look-up/limits
+`
+
+const questionsIn = (lines: string): readonly Question[] =>
+  lines
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const at = line.lastIndexOf(': ')
+      return { question: line.slice(0, at), answers: line.slice(at + 2).split(' ') }
+    })
+
+const all = questionsIn(LINES)
 
 /** The search may be tuned to these. */
-export const known = all.filter((_, at) => at % 2 === 0)
+export const known = [...all.filter((_, at) => at % 2 === 0), ...questionsIn(MORE)]
 /** The search must not be tuned to these. */
 export const unseen = all.filter((_, at) => at % 2 === 1)
