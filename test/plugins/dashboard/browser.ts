@@ -13,7 +13,9 @@ declare const axe: {
   run(
     context: unknown,
     options: object,
-  ): Promise<{ violations: { id: string; nodes: { target: unknown }[] }[] }>
+  ): Promise<{
+    violations: { id: string; nodes: { target: unknown; html: string; failureSummary: string }[] }[]
+  }>
 }
 declare const document: {
   querySelector(selector: string): unknown
@@ -63,7 +65,8 @@ export async function violations(page: Page, rules: object = { runOnly: RULES })
     { ...rules, resultTypes: ['violations'] },
   )
   return found.map(
-    ({ id, nodes }) => `${id} ${JSON.stringify(nodes.slice(0, 3).map(({ target }) => target))}`,
+    ({ id, nodes }) =>
+      `${id} ${JSON.stringify(nodes.slice(0, 3).map(({ target, html, failureSummary }) => ({ target, html, failureSummary })))}`,
   )
 }
 
