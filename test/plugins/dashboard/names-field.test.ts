@@ -75,3 +75,69 @@ t.test('an agent is found by a part of its name, and its chip takes it away', as
   await page.getByLabel('Description').first().focus()
   t.strictSame(await chips(page).allTextContents(), ['berlin-1'], 'a whole name needs no Enter')
 })
+
+t.test(
+  'labels of an application are completed, with how many have each, and new ones can be made',
+  async (t) => {
+    const odd = { 'region:eu': 'a=b', empty: '' }
+    const app = {
+      kind: 'app',
+      version: 'v1',
+      metadata: { name: 'odd', labels: odd },
+      spec: { uri: 'http://127.0.0.1:1' },
+    }
+    await api('POST', '/apps', app)
+    t.teardown(() => api('DELETE', '/apps/odd'))
+    const { page, faults } = await openTab(t)
+    await openPage(page, `${hub.url}/web/admin/apps/odd?edit`)
+    const field = page.getByRole('combobox', { name: 'Labels' })
+    const names = async () => (await chips(page).allTextContents()).sort()
+    t.strictSame(await names(), ['empty=', 'region:eu=a=b'])
+
+    const options = page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option')
+    await field.focus()
+    await page.keyboard.type('team=plat')
+    await options.filter({ hasText: 'new' }).waitFor()
+    const { length } = (
+      await api<readonly { metadata: { labels: { team?: string } } }[]>('GET', '/apps')
+    ).filter(({ metadata }) => metadata.labels.team === 'platform')
+    t.strictSame(
+      await options.allTextContents(),
+      [`team=platform ${length} application${length === 1 ? '' : 's'}`, 'team=plat new'],
+      'what exists is first',
+    )
+    t.strictSame(await violations(page), [])
+    await page.keyboard.press('Tab')
+    t.strictSame(await names(), ['empty=', 'region:eu=a=b'], 'the half of a label is not taken for a new one')
+    await field.focus()
+    await page.keyboard.press('End')
+    await page.keyboard.type('f')
+    await options.filter({ hasText: 'team=platf new' }).waitFor()
+    await page.keyboard.press('Enter')
+    t.strictSame(await names(), ['empty=', 'region:eu=a=b', 'team=platform'], 'Enter takes the first')
+
+    await page.keyboard.type('team: web')
+    await options.filter({ hasText: 'team=web new' }).waitFor()
+    await page.keyboard.press('Enter')
+    t.strictSame(await names(), ['empty=', 'region:eu=a=b', 'team=web'], 'a key has one value')
+    await page.keyboard.type('owner')
+    await page.getByText('Nothing matches.').waitFor()
+    await page.keyboard.type('=anna')
+    await page.keyboard.press('Tab')
+    t.strictSame(
+      await names(),
+      ['empty=', 'owner=anna', 'region:eu=a=b', 'team=web'],
+      'a whole new one needs no Enter',
+    )
+    await field.fill('bad key=1')
+    await page.keyboard.press('Enter')
+    await page.locator('.names .help.bad').waitFor()
+    t.equal(await field.getAttribute('aria-invalid'), 'true', 'the hub refuses it while the person types')
+    await page.getByRole('button', { name: 'Remove bad key=1' }).click()
+    await page.locator('.names .help.bad').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.getByRole('heading', { name: 'odd', exact: true }).waitFor()
+    t.match(await api('GET', '/apps/odd'), { metadata: { labels: { ...odd, team: 'web', owner: 'anna' } } })
+    t.strictSame(faults, [])
+  },
+)

@@ -2,7 +2,6 @@ import { useEffect, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import type { App } from './apps.tsx'
-import { writePairs } from './fields.tsx'
 
 export type AppDocument = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
 export type Faults = Readonly<Record<string, string>>
@@ -28,7 +27,6 @@ export const documentOf = ({ kind, version, metadata, spec }: App): AppDocument 
 export function useAppDraft(app: App | undefined) {
   const [original] = useState(() => (app ? documentOf(app) : empty))
   const [draft, setDraft] = useState<AppDocument>(original)
-  const [labels, setLabels] = useState(writePairs(original.metadata.labels))
   const [faults, setFaults] = useState<Faults>({})
   const [url, setUrl] = useState(app?.status.url ?? null)
   const [touched, setTouched] = useState(false)
@@ -56,9 +54,6 @@ export function useAppDraft(app: App | undefined) {
 
   return {
     draft,
-    /** The labels as the person writes them. */
-    labels,
-    setLabels,
     /** Where browsers will open the app; null if they cannot, or the document has a fault. */
     url,
     /** Messages by path of the document. */
@@ -66,7 +61,6 @@ export function useAppDraft(app: App | undefined) {
     setFaults,
     take(document: AppDocument): void {
       setDraft(document)
-      setLabels(writePairs(document.metadata.labels))
     },
     setSpec(change: Partial<AppDocument['spec']>): void {
       setTouched(true)

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
@@ -7,8 +7,8 @@ import { t } from '../text.ts'
 import { type AppDocument, documentOf, type Faults, faultsOf, useAppDraft } from './app-draft.ts'
 import type { App } from './apps.tsx'
 import { ActionError, announce, useAction } from './dialogs.tsx'
-import { readNames, readPairs, TextField } from './fields.tsx'
-import { NamesField } from './names-field.tsx'
+import { readNames, TextField } from './fields.tsx'
+import { NamesField, useLabels } from './names-field.tsx'
 import { ConflictNotice, PageHead, Section, State } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
 import { type Help, SpecFields } from './spec-fields.tsx'
@@ -18,7 +18,7 @@ type Result = Responses['POST /apps/test']
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
 export function AppForm({ app }: { readonly app?: App }) {
-  const { draft, url, labels, setLabels, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
+  const { draft, url, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
   const schema = useResource<{ properties: Help }>('/schemas/app', [])
   const agents = useResource<Responses['GET /agents']>('/agents', ['agent'])
   const save = useAction()
@@ -28,22 +28,12 @@ export function AppForm({ app }: { readonly app?: App }) {
   /** Version that the person has seen, and that saving replaces. */
   const [seen, setSeen] = useState(tag)
   const conflict = seen !== tag && !save.busy
-  const others = useResource<readonly App[]>('/apps?limit=100', ['app'])
+  const labels = useLabels()
   const same = useResource<readonly App[]>(
     app || name === '' ? null : `/apps?name=${encodeURIComponent(name)}`,
     ['app'],
   )
   const taken = (same.data?.length ?? 0) > 0
-  const known = useMemo(
-    () => [
-      ...new Set(
-        (others.data ?? []).flatMap((one) =>
-          Object.entries(one.metadata.labels ?? {}).map((pair) => pair.join('=')),
-        ),
-      ),
-    ],
-    [others.data],
-  )
 
   const submit = async () => {
     await (app
@@ -116,16 +106,14 @@ export function AppForm({ app }: { readonly app?: App }) {
               </p>
             )}
           </NamesField>
-          <TextField
+          <NamesField
             label={a('labels')}
-            help={a('labelsHelp', { examples: known.slice(0, 4).join(', ') || 'env=prod' })}
-            lines={3}
-            value={labels}
+            help={a('labelsHelp')}
             error={Object.entries(faults).find(([path]) => path.startsWith('metadata.labels'))?.[1]}
-            onChange={(text) => {
-              setLabels(text)
-              setMetadata({ labels: readPairs(text) })
-            }}
+            options={labels}
+            chosen={Object.entries(metadata.labels ?? {}).map((pair) => pair.join('='))}
+            create={labelIn}
+            onChange={(pairs) => setMetadata({ labels: Object.fromEntries(pairs.map(pairIn)) })}
           />
           <TextField
             label={a('description')}
@@ -147,6 +135,18 @@ export function AppForm({ app }: { readonly app?: App }) {
       </form>
     </>
   )
+}
+
+/** Key and value of `team=data`; a key may have a colon, a value everything. */
+const pairIn = (label: string): readonly [string, string] => {
+  const [key = ''] = label.split('=', 1)
+  return [key, label.slice(key.length + 1)]
+}
+
+/** The label that a person means by `team=data`, `team: data` or `team = data`; null: it has no value yet. */
+function labelIn(text: string): string | null {
+  const pair = /^([^=]+?)\s*=\s*(.+)$/.exec(text) ?? /^([^:]+?)\s*:\s*(.+)$/.exec(text)
+  return pair && `${pair[1]}=${pair[2]}`
 }
 
 function TestFromAgents({

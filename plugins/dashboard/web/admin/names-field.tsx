@@ -3,6 +3,7 @@ import { searchFor } from '@mezite/core/search'
 import type { ComponentChildren } from 'preact'
 import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Glyph } from '../app-icon.tsx'
+import { useResource } from '../live.ts'
 import { a } from './text.ts'
 
 /** A name that can be chosen, and what is said about it. */
@@ -18,17 +19,21 @@ const BEST = 100
 
 /**
  * Several names, found by typing a part of them, and shown as chips: the combobox of the ARIA practices with a list of
- * suggestions. Only names that exist can be added; one that was chosen before and is gone stays until it is removed.
+ * suggestions. Only names that exist can be added, unless `create` makes new ones; one that was chosen before and is gone stays
+ * until it is removed.
  */
 export function NamesField(props: {
   readonly label: string
   readonly help?: string | undefined
+  readonly error?: string | undefined
   readonly options: readonly NameOption[]
   readonly chosen: readonly string[]
   readonly children?: ComponentChildren
+  /** The new name that a text is, offered after those that exist; null: none. */
+  readonly create?: (text: string) => string | null
   onChange(chosen: readonly string[]): void
 }) {
-  const { label, help, options, chosen, children, onChange } = props
+  const { label, help, error, options, chosen, children, create, onChange } = props
   const id = useId()
   const field = useRef<HTMLInputElement>(null)
   const [query, setQuery] = useState('')
@@ -40,7 +45,7 @@ export function NamesField(props: {
   const search = searchFor(wanted)
   /** The search takes the value of `team=plat` for a whole one; somebody who types has not come to its end yet. */
   const begins = (name: string) => name.toLowerCase().startsWith(wanted.toLowerCase())
-  const found = options
+  const existing = options
     .filter(({ name }) => !chosen.includes(name))
     .map((option) => ({
       option,
@@ -49,6 +54,11 @@ export function NamesField(props: {
     .filter(({ rank }) => rank > 0)
     .sort((one, other) => other.rank - one.rank)
     .map(({ option }) => option)
+  const made = wanted === '' ? null : (create?.(wanted) ?? null)
+  const isNew = made !== null && !chosen.includes(made) && !options.some(({ name }) => name === made)
+  const found: readonly NameOption[] = isNew
+    ? [...existing.slice(0, MOST - 1), { name: made, more: a('newName') }, ...existing.slice(MOST - 1)]
+    : existing
   const shown = open ? found.slice(0, MOST) : []
   const active = shown[at]
 
@@ -97,8 +107,10 @@ export function NamesField(props: {
   const onBlur = () => {
     setOpen(false)
     setAt(-1)
-    const exact = options.find(({ name }) => name === query.trim())
+    const exact = options.find(({ name }) => name === wanted)
+    // The beginning of a name that exists is more likely half of it than a new one.
     if (exact) take(exact)
+    else if (isNew && !options.some(({ name }) => begins(name))) take({ name: made })
   }
 
   return (
@@ -129,7 +141,10 @@ export function NamesField(props: {
         aria-controls={`${id}-list`}
         aria-autocomplete="list"
         aria-activedescendant={active ? `${id}-${at}` : undefined}
-        aria-describedby={help && `${id}-help`}
+        aria-describedby={
+          [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(' ') || undefined
+        }
+        aria-invalid={error ? true : undefined}
         placeholder={a('typeToFind')}
         value={query}
         autocomplete="off"
@@ -168,7 +183,18 @@ export function NamesField(props: {
       <p class="visually-hidden" role="status">
         {open && query !== '' ? a('suggestionCount', { count: found.length }) : said}
       </p>
+      {error && (
+        <p id={`${id}-error`} class="help bad">
+          {error}
+        </p>
+      )}
       {children}
     </div>
   )
+}
+
+/** The labels that apps have, as `team=data`, and how many have each. */
+export function useLabels(): readonly NameOption[] {
+  const labels = useResource<Readonly<Record<string, number>>>('/dashboard/labels', ['app'])
+  return Object.entries(labels.data ?? {}).map(([name, count]) => ({ name, more: a('countApps', { count }) }))
 }

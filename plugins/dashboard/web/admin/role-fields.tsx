@@ -1,7 +1,6 @@
-import { useResource } from '../live.ts'
 import { changed, textOf } from './document-text.ts'
 import { CheckField, TextField } from './fields.tsx'
-import { NamesField } from './names-field.tsx'
+import { NamesField, useLabels } from './names-field.tsx'
 import { a } from './text.ts'
 
 interface RoleValue {
@@ -25,11 +24,7 @@ export function RoleFields(props: {
   onChange(text: string): void
 }) {
   const { value, text, isNew, onChange } = props
-  const labels = useResource<Readonly<Record<string, number>>>('/dashboard/labels', ['app'])
-  const options = Object.entries(labels.data ?? {}).map(([name, count]) => ({
-    name,
-    more: a('countApps', { count }),
-  }))
+  const options = useLabels()
   const change = (path: readonly string[], next: unknown) => onChange(changed(text, path, next))
   const labelField = (side: 'allow' | 'deny', label: string, help?: string) => (
     <NamesField

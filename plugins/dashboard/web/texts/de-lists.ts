@@ -10,6 +10,7 @@ export const lists: Catalogue<typeof english> = {
   chosenNames: 'Ausgewählt',
   chooseSuggestion: 'Wählen Sie einen der Vorschläge, oder leeren Sie das Feld.',
   moreNames: '{count} weitere: Tippen Sie einen Teil des Namens.',
+  newName: 'neu',
   nameChosen: '{name} ausgewählt',
   nameRemoved: '{name} entfernt',
   removeName: '{name} entfernen',

@@ -61,8 +61,7 @@ export const sentences: Catalogue<typeof english> = {
   gone: 'Das gibt es nicht mehr',
   hostHelp: 'Das Token gilt dann nur für diesen Rechner. Leer: jeder freie Name.',
   identity: 'Identität beim Anbieter',
-  labelsHelp:
-    'Ein Schlüssel=Wert pro Zeile. Rollen entscheiden damit über den Zugriff. In Gebrauch: {examples}',
+  labelsHelp: 'Als team=daten. Rollen entscheiden damit, wer die Anwendung öffnen darf.',
   latencyFigure: 'p50 {p50} ms, p95 {p95} ms',
   lockHelp: 'Der Zugriff endet sofort, offene Verbindungen werden getrennt.',
   grantedRole: 'Rolle {name}, auf Zeit',

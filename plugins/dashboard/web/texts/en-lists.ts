@@ -7,6 +7,7 @@ export const lists = {
   chosenNames: 'Chosen',
   chooseSuggestion: 'Choose one of the suggestions, or empty the field.',
   moreNames: '{count} more: type a part of the name.',
+  newName: 'new',
   nameChosen: '{name} chosen',
   nameRemoved: '{name} removed',
   removeName: 'Remove {name}',

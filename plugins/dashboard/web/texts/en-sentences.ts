@@ -54,7 +54,7 @@ export const sentences = {
   gone: 'This does not exist any more',
   hostHelp: 'The token then admits this host only. Empty: any host that is not taken.',
   identity: 'Identity at the provider',
-  labelsHelp: 'One key=value a line. Roles decide by them who may open the application. In use: {examples}',
+  labelsHelp: 'As team=data. Roles decide by them who may open the application.',
   latencyFigure: 'p50 {p50} ms, p95 {p95} ms',
   lockHelp: 'Access ends at once, and live connections are cut.',
   grantedRole: 'Role {name}, for a time',
