@@ -8,6 +8,7 @@ import { ConnectionNotice, SignedOut } from '../states.tsx'
 import { t } from '../text.ts'
 import { Confirmation } from './confirmation.tsx'
 import { Notices } from './dialogs.tsx'
+import { keepFocus } from './kept-focus.ts'
 import { Lacking } from './lacking.tsx'
 import { mayOpen, openPages, rightsOf } from './navigation.ts'
 import { Palette } from './palette.tsx'
@@ -46,6 +47,7 @@ export function App() {
     if (row && entry) row.scrollLeft = entry.offsetLeft - (row.clientWidth - entry.offsetWidth) / 2
   }, [first])
   const main = useRef<HTMLDivElement>(null)
+  useEffect(() => keepFocus(main.current!), [])
   const opened = useRef(path)
   useEffect(() => {
     if (opened.current === path) return
