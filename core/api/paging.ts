@@ -101,7 +101,8 @@ export async function pageOf<T>(
     let matched = false
     for await (const row of inTurns(rows)) {
       if (name !== undefined && keyOf(row) !== name) continue
-      const texts = [textOf(row)].flat()
+      const given = textOf(row)
+      const texts = typeof given === 'string' ? [given] : given
       const rank = search.rank(texts, spelling)
       if (rank === 0) continue
       matched = true

@@ -105,4 +105,4 @@ function isNear(typed: string, word: string): boolean {
 
 /** The states that the texts of an entry name. */
 export const statesOf = (texts: readonly string[]): readonly string[] =>
-  texts.flatMap((text) => (text.startsWith(STATE) ? text.slice(STATE.length) : []))
+  texts.filter((text) => text.startsWith(STATE)).map((text) => text.slice(STATE.length))

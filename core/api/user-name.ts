@@ -27,6 +27,7 @@ const RESERVED = /^(operator@socket$|token:|bot:)/
 
 /** The lookup key of any text. */
 export function foldName(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text.toLowerCase()
   // Convert to upper case first, so that ß, ſ and similar letters fold as in full case folding.
   return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 }

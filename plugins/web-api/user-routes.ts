@@ -53,14 +53,8 @@ export function userRoutes(options: {
   const { users: changes } = options.administration
 
   const isLocked = (user: string): boolean => {
-    const subject = {
-      user,
-      roles: users.rolesOf(user),
-      kind: 'session',
-      sessionId: null,
-      satisfied: [],
-    } as const
-    return locks.lockFor(subject, null) !== null
+    const who = { user, roles: users.rolesOf(user) }
+    return locks.lockFor({ ...who, kind: 'session', sessionId: null, satisfied: [] }, null) !== null
   }
   const show = (user: User) => ({
     name: user.name,

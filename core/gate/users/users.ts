@@ -8,6 +8,7 @@ import { problemFor } from '../../api/reasons.ts'
 import { entityTags } from '../../api/resource.ts'
 import type { Change } from '../../api/revisions.ts'
 import type { Sessions } from '../../api/sessions.ts'
+import type { Subject } from '../../api/subject.ts'
 import { tableView } from '../../api/table-view.ts'
 import { foldName, holderOf, parseUserName } from '../../api/user-name.ts'
 import type { NameRelease, User, Users } from '../../api/users.ts'
@@ -38,6 +39,8 @@ interface UsersNeeds {
 export function createUsers(rooms: UsersNeeds): RunningUsers {
   const { revisions, kernel, clock, log } = rooms
   const users = new Map<string, User>()
+  /** All roles of each. A user never changes: another one takes the place. */
+  const held = new WeakMap<User, readonly string[]>()
 
   const view = tableView<UserTable>({
     name: 'users',
@@ -66,13 +69,8 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
   /** Whether an administrator is not locked out. The operator on the hub's machine can end a lock, so for that one all count. */
   function mayAct(row: UserTable, by: Pick<Actor, 'subject'> | null): boolean {
     if (!isAdmin(row)) return false
-    const subject = {
-      user: row.name,
-      roles: heldIn(row),
-      kind: 'session',
-      sessionId: null,
-      satisfied: [],
-    } as const
+    const who = { user: row.name, roles: heldIn(row) }
+    const subject: Subject = { ...who, kind: 'session', sessionId: null, satisfied: [] }
     return by?.subject.kind === 'operator' || rooms.locks.lockFor(subject, null) === null
   }
 
@@ -142,7 +140,11 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
     list: () => [...users.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
     rolesOf(name) {
       const user = users.get(foldName(name))
-      return user ? [...new Set([...user.ownRoles, ...user.mappedRoles])].sort() : []
+      if (!user) return []
+      const roles =
+        held.get(user) ?? Object.freeze([...new Set([...user.ownRoles, ...user.mappedRoles])].sort())
+      held.set(user, roles)
+      return roles
     },
 
     signIn: (input, stands) => take(input, clock.now(), { stands }),
