@@ -1,6 +1,7 @@
 import { slotRef } from '../kernel/reference.ts'
 import type { App } from './app.ts'
 import type { AdminRight } from './rights.ts'
+import type { Subject } from './subject.ts'
 import type { User } from './users.ts'
 
 /**
@@ -68,8 +69,9 @@ export type DashboardBlock =
 
 /**
  * A page of the administration, or a panel on the page of an app or a person. Its content is data, loaded within 5 s for
- * administrators with the `right` only, and has at most a million characters as JSON, of each table the first 1,000 rows; a plugin that throws or returns anything else loses its page or
- * panel, and the log says why. For a link in the navigation of everybody, use `homeLinks`.
+ * administrators with the `right` and people to whom a page opens only, and has at most a million characters as JSON, of each table the first
+ * 1,000 rows; a plugin that throws or returns anything else loses its page or panel, and the log says why. For a link in the navigation of
+ * everybody, use `homeLinks`.
  */
 export type DashboardPart = {
   readonly right: AdminRight
@@ -84,7 +86,12 @@ export type DashboardPart = {
       /** Last part of the page's address: small letters, digits and `-`. */
       readonly path: string
       readonly title: string
-      readonly content: () => Promise<readonly DashboardBlock[]>
+      /**
+       * Also opens the page to people who are signed in and lack the `right`; the `content` then has only what concerns them. Asked with
+       * each call. Default: to none.
+       */
+      readonly opensTo?: (reader: Subject) => boolean
+      readonly content: (reader: Subject) => Promise<readonly DashboardBlock[]>
     }
   | {
       readonly kind: 'panel'

@@ -232,6 +232,7 @@ export const hubPartChecks: Readonly<Record<string, Check>> = {
     kind: oneOf('page', 'panel', 'person-panel'),
     right: rule('the right that its readers need, such as `app.read`', isAdminRight),
     path: optional(pathSegment),
+    opensTo: maybe,
     texts: translations,
   }),
   homeLinks: partWith([], {

@@ -11,9 +11,10 @@ import {
 import type { Grants } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import type { AdminCall, AdminCalls, CallAnswer, CallMakers } from '@mezite/core/types'
-import { EVENTS, isBy, isPerson, isSamePerson, stateOf } from './change.ts'
+import { EVENTS, isBy, isPerson, stateOf } from './change.ts'
 import { alarmOf, type HoldParts } from './hold.ts'
 import type { ChangeRow } from './migrations.ts'
+import { createReaders } from './readers.ts'
 import { problemFor } from './reasons.ts'
 import type { ChangeStore } from './store.ts'
 import { readThing } from './things.ts'
@@ -32,9 +33,6 @@ export interface DeskParts {
   readonly breakGlass: readonly string[]
 }
 
-/** What says whom a change concerns. */
-type Readable = Pick<ChangeRow, 'right' | 'labels' | 'user_key' | 'user_name' | 'holder'>
-
 /** Who decides, by the route's request. */
 export interface Decider {
   readonly by: Actor
@@ -44,7 +42,8 @@ export interface Decider {
 
 /** Decides about changes that wait, and makes them once. Every method throws `Problem`. */
 export function createChangeDesk(parts: DeskParts) {
-  const { store, users, grants, locks, adminRights, revisions, clock, alarm, calls, breakGlass } = parts
+  const { store, users, grants, locks, revisions, clock, alarm, calls, breakGlass } = parts
+  const readers = createReaders(parts)
   /** How often something of a kind has changed since the hub started. */
   const changes = new Map<string, number>()
   let all = 0
@@ -54,7 +53,7 @@ export function createChangeDesk(parts: DeskParts) {
   })
 
   function personOf({ subject }: Actor): User {
-    const user = isPerson(subject) ? users.byName(subject.user) : undefined
+    const user = readers.personOf(subject)
     if (user === undefined)
       throw problemFor('approval_needs_person', 'Only a person who is signed in decides about changes.')
     return user
@@ -72,30 +71,9 @@ export function createChangeDesk(parts: DeskParts) {
     return locks.lockFor(subject, null) === null ? subject : null
   }
 
-  const labelsOf = ({ labels }: Pick<ChangeRow, 'labels'>) =>
-    labels === null ? undefined : JSON.parse(labels)
-  const isAsker = (row: Readable, { user }: Subject): boolean => {
-    const account = users.byName(user)
-    return account !== undefined && isBy(row, account)
-  }
-  const hasRight = (row: Readable, subject: Subject): boolean =>
-    adminRights.may(subject, row.right as AdminCall['right'], labelsOf(row))
-  const mayRead = (row: Readable, subject: Subject): boolean =>
-    adminRights.may(subject, 'change.list') ||
-    (subject.kind === 'session' && (isAsker(row, subject) || hasRight(row, subject)))
-
-  /**
-   * Whether somebody who may read the row may see its thing of today: a thing that has changed since may have got labels that are not of
-   * their right.
-   */
-  const maySee = (row: Readable, subject: Subject, isUnchanged: boolean): boolean =>
-    adminRights.may(subject, 'change.list') ||
-    adminRights.may(subject, row.right as AdminCall['right']) ||
-    (isUnchanged && hasRight(row, subject))
-
   async function known(id: string, subject: Subject): Promise<ChangeRow> {
     const row = /^[0-9a-f-]{36}$/.test(id) ? await store.byId(id) : undefined
-    if (row === undefined || !mayRead(row, subject))
+    if (row === undefined || !readers.mayRead(row, subject))
       throw problemFor('change_not_found', `There is no change ${id.slice(0, 64)} that concerns you.`)
     return row
   }
@@ -103,18 +81,9 @@ export function createChangeDesk(parts: DeskParts) {
     const state = stateOf(row, clock.now())
     if (state !== 'pending') throw notOpen(state)
   }
-  function requireOther(row: ChangeRow, by: Actor): User {
-    const user = personOf(by)
-    if (isSamePerson(row, users.byName(row.user_name)?.profile, user))
-      throw problemFor('change_is_own', 'You asked for this change, so somebody else decides about it.')
-    if (!hasRight(row, by.subject))
-      throw Object.assign(
-        problemFor('access_denied', `This requires the right ${row.right}, as the change itself does.`, {
-          right: row.right,
-        }),
-        { lacks: { right: row.right } },
-      )
-    return user
+  function requireOther(row: ChangeRow, { subject }: Actor): void {
+    const refusal = readers.refusalFor(row, subject)
+    if (refusal !== null) throw refusal
   }
 
   /** Makes the change, if both may and nothing has changed since it was asked for. `to`: what is stored when it begins. */
@@ -193,8 +162,19 @@ export function createChangeDesk(parts: DeskParts) {
 
   return {
     known,
-    mayRead,
-    maySee,
+    mayRead: readers.mayRead,
+    maySee: readers.maySee,
+    /** Which calls about a change that waits this reader may make. The hub still refuses what only the change itself shows. */
+    choices(row: ChangeRow, subject: Subject) {
+      const waits = stateOf(row, clock.now()) === 'pending'
+      const decides = waits && readers.refusalFor(row, subject) === null
+      const asker = askerOf(row)
+      return {
+        approve: decides && asker !== null && readers.hasRight(row, asker),
+        deny: decides,
+        cancel: waits && readers.isAsker(row, subject),
+      }
+    },
     async approve(id: string, { by, again }: Decider): Promise<ChangeRow> {
       const row = await known(id, by.subject)
       requireOther(row, by)

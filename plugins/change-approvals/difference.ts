@@ -29,8 +29,11 @@ interface Leaf {
   readonly hidden: boolean
 }
 
-const shown = (leaf: Leaf | undefined): string | null =>
-  leaf === undefined ? null : leaf.hidden ? HIDDEN : leaf.value.slice(0, LONGEST)
+function shown(leaf: Leaf | undefined): string | null {
+  if (leaf === undefined) return null
+  if (leaf.hidden) return HIDDEN
+  return leaf.value.length > LONGEST ? `${leaf.value.slice(0, LONGEST)}…` : leaf.value
+}
 
 /** Every value by its path. */
 function leavesOf(document: unknown): Map<string, Leaf> {

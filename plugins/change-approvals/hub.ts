@@ -17,7 +17,7 @@ import {
   webRoutes,
 } from '@mezite/core'
 import { locks } from '@mezite/core/identity'
-import type { AdminCalls } from '@mezite/core/types'
+import type { AdminCalls, AdminRight } from '@mezite/core/types'
 import { createChangeDesk } from './desk.ts'
 import { createHold } from './hold.ts'
 import { changeMigrations } from './migrations.ts'
@@ -73,6 +73,8 @@ export default defineHubPlugin({
     // An invitation makes a user, only later.
     const needsApproval = (right: string) =>
       chosen(right) || (right === 'invitation.create' && chosen('user.create'))
+    /** The rights whose changes wait. */
+    let held: readonly AdminRight[] = []
     const store = createChangeStore({ ...use, clock })
     const desk = createChangeDesk({ ...use, store, clock, alarm, calls, breakGlass: config.break_glass })
     const detailsOf = createDetails({ store, calls })
@@ -80,10 +82,16 @@ export default defineHubPlugin({
 
     provide.migrations(changeMigrations)
     provide.webRoutes(changeRoutes({ desk, store, detailsOf, clock }))
-    provide.dashboardParts(changesPage({ store, detailsOf, clock }))
+    provide.dashboardParts(
+      changesPage({
+        ...{ desk, store, detailsOf, clock },
+        opensTo: (reader) => held.some((right) => use.adminRights.reach(reader, right) !== 'none'),
+      }),
+    )
     provide.changeHolds({
       opened(calls, rights) {
         made = calls
+        held = rights.filter(needsApproval)
         const unknown = patterns.filter((pattern) => !rights.some((right) => fits(pattern, right)))
         if (unknown.length > 0)
           throw new Error(`plugins.change-approvals.require_approval: no change needs ${unknown.join(', ')}`)

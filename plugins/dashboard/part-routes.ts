@@ -4,6 +4,7 @@ import {
   type Catalog,
   inTurns,
   type Log,
+  messageOf,
   type Pages,
   type Subject,
   Type,
@@ -11,6 +12,7 @@ import {
   type WebRoutes,
 } from '@mezite/core'
 import { PageQuery, pageOf, sortedQuery } from '@mezite/core/administration'
+import type { RouteAccess } from '@mezite/core/types'
 import { sayIn } from './part-texts.ts'
 import {
   contentOf,
@@ -121,6 +123,16 @@ export function partRoutes(deps: {
   /** The parts whose right the caller has. */
   const openTo = <P extends Pick<Page, 'right'>>({ subject }: Caller, parts: readonly P[]) =>
     parts.filter(({ right }) => rights.may(subject, right))
+  /** Whether a page opens to the caller by itself, whatever rights the caller has: only to people who are signed in. */
+  function opensTo({ title, opensTo }: Page, { subject }: Caller): boolean {
+    if (opensTo === undefined || subject.kind !== 'session') return false
+    try {
+      return opensTo(subject) === true
+    } catch (error) {
+      log.error({ title, cause: messageOf(error) }, 'a plugin failed to say whether its page opens')
+      return false
+    }
+  }
   const named = (wanted: string) => catalog.list().find(({ name }) => name === wanted)
   const appRows = {
     labelsOf: (name: string) => named(name)?.labels,
@@ -151,17 +163,6 @@ export function partRoutes(deps: {
   }
 
   return apiRoutes('dashboard', (on) => {
-    const list = {
-      access: 'dashboard.list',
-      summary: 'Pages that plugins add to the dashboard',
-      returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
-    } as const
-    on('GET /pages', list, (_, caller) =>
-      openTo(caller, pages).map((page) => ({
-        path: page.path,
-        title: readerOf(caller, page).say(page.title),
-      })),
-    )
     const counts = {
       access: 'user.list',
       summary: 'How many people have each role',
@@ -187,33 +188,62 @@ export function partRoutes(deps: {
             found.set(pair, (found.get(pair) ?? 0) + 1)
       return Object.fromEntries([...found].sort(([one], [other]) => (one < other ? -1 : 1)))
     })
-    const get = {
-      access: 'dashboard.read',
-      summary: 'The content of a page that a plugin adds',
-      returns: Type.Object({ ...Title, blocks: Blocks }),
-    } as const
-    on('GET /pages/:path', get, async (wanted, caller) => {
-      const page = openTo(caller, pages).find(({ path }) => path === wanted)
-      if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
-      const to = readerOf(caller, page)
-      const blocks = await contentOf(page, page.content, to, log)
-      if (blocks) return { title: to.say(page.title), blocks }
-      throw problemFor('plugin_failed')
-    })
-    const table = {
-      access: 'dashboard.read',
-      summary:
-        'The rows of a table on a page that a plugin adds: that at this place among the blocks of the page',
-      querystring: sortedQuery(PageQuery, SORTED_COLUMNS),
-      returns: Type.Array(Type.Array(Value)),
-    } as const
-    on('GET /pages/:path/tables/:place', table, async (wanted, caller, reply) => {
-      const page = openTo(caller, pages).find(({ path }) => path === wanted)
-      const rows = page && (await rowsOf(page, Number(caller.params.place), readerOf(caller, page), log))
-      if (page && rows === undefined) throw problemFor('plugin_failed')
-      if (!rows) throw problemFor('page_not_found', `No plugin has such a table on a page "${wanted}".`)
-      return (await pageOf(caller, reply, rows, rowOrder)).map(({ cells }) => cells)
-    })
+    /** The routes of some pages. Those of pages that open by themselves need no right, and know no other page. */
+    function pageRoutes(
+      at: string,
+      rightTo: { readonly list: RouteAccess; readonly read: RouteAccess },
+      pagesOf: (caller: Caller) => readonly Page[],
+      which: string,
+    ): void {
+      const list = {
+        access: rightTo.list,
+        summary: `Pages that plugins add to the dashboard${which}`,
+        returns: Type.Array(Type.Object({ path: Type.String(), ...Title })),
+      } as const
+      on(`GET /${at}`, list, (_, caller) =>
+        pagesOf(caller).map((page) => ({ path: page.path, title: readerOf(caller, page).say(page.title) })),
+      )
+      const get = {
+        access: rightTo.read,
+        summary: `The content of a page that a plugin adds${which}`,
+        returns: Type.Object({ ...Title, blocks: Blocks }),
+      } as const
+      on(`GET /${at}/:path`, get, async (wanted, caller) => {
+        const page = pagesOf(caller).find(({ path }) => path === wanted)
+        if (!page) throw problemFor('page_not_found', `No plugin has a page "${wanted}".`)
+        const to = readerOf(caller, page)
+        const blocks = await contentOf(page, () => page.content(caller.subject), to, log)
+        if (blocks) return { title: to.say(page.title), blocks }
+        throw problemFor('plugin_failed')
+      })
+      const table = {
+        access: rightTo.read,
+        summary: `The rows of the table at this place among the blocks of a page that a plugin adds${which}`,
+        querystring: sortedQuery(PageQuery, SORTED_COLUMNS),
+        returns: Type.Array(Type.Array(Value)),
+      } as const
+      on(`GET /${at}/:path/tables/:place`, table, async (wanted, caller, reply) => {
+        const page = pagesOf(caller).find(({ path }) => path === wanted)
+        const load = () => page!.content(caller.subject)
+        const place = Number(caller.params.place)
+        const rows = page && (await rowsOf(page, load, place, readerOf(caller, page), log))
+        if (page && rows === undefined) throw problemFor('plugin_failed')
+        if (!rows) throw problemFor('page_not_found', `No plugin has such a table on a page "${wanted}".`)
+        return (await pageOf(caller, reply, rows, rowOrder)).map(({ cells }) => cells)
+      })
+    }
+    pageRoutes(
+      'pages',
+      { list: 'dashboard.list', read: 'dashboard.read' },
+      (caller) => pages.filter((page) => rights.may(caller.subject, page.right) || opensTo(page, caller)),
+      '',
+    )
+    pageRoutes(
+      'own-pages',
+      { list: 'user', read: 'user' },
+      (caller) => pages.filter((page) => opensTo(page, caller)),
+      ', of those that open to the caller by themselves',
+    )
     const ofApp = {
       access: 'app.read',
       summary: 'The panels that plugins add to the page of an app',

@@ -59,11 +59,12 @@ export interface TableRow {
 /** All rows of a table: that at this place among the blocks of a page. Null: there is no such table. Otherwise as `contentOf`. */
 export const rowsOf = (
   page: Page,
+  load: Load,
   place: number,
   to: Reader,
   log: Log,
 ): Promise<readonly TableRow[] | null | undefined> =>
-  loaded(page, page.content, log, async (blocks) => {
+  loaded(page, load, log, async (blocks) => {
     const table = openTo(blocks, to)[place]
     if (table?.kind !== 'table') return null
     const rows: TableRow[] = []

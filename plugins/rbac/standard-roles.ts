@@ -30,6 +30,7 @@ export const STANDARD_ROLES: readonly RoleDocument[] = [
   roleOf('security', 'Locks people, ends sessions, reads and exports what happened, and reviews access', [
     { kinds: ['lock'], verbs: ['list', 'create', 'delete'] },
     { kinds: ['session'], verbs: ['list', 'end'] },
+    { kinds: ['change'], verbs: ['list'] },
     {
       kinds: [
         ...['access', 'agent', 'app', 'audit', 'bot', 'dashboard'],

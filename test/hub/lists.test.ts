@@ -19,6 +19,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   '/roles/{name}/versions': 'the last ones of one role',
   '/traffic/apps': 'one number for each app',
   '/dashboard/pages': 'entries of the navigation',
+  '/dashboard/own-pages': 'entries of the navigation',
   '/dashboard/panels/{name}': 'parts of one page',
   '/dashboard/person-panels/{name}': 'parts of one page',
 }

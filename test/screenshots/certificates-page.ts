@@ -34,7 +34,7 @@ async function content() {
   const store = { certificates: new Map(all.map((one) => [one.name, one])) } as unknown as Store
   const page = certificatesPage(store, () => now)
   if (page.kind !== 'page') throw new Error('it is a page')
-  return { path: page.path, title: page.title, blocks: await page.content() }
+  return { path: page.path, title: page.title, blocks: await page.content({} as never) }
 }
 
 /** The page "Certificates" of a hub that orders them; the hub of these pictures has files. */

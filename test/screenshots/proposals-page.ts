@@ -26,7 +26,7 @@ export const proposalsShot = (origin: string): Shot => ({
     const part = proposalsPage({ list: async () => ALL } as unknown as Proposals)
     if (part.kind !== 'page') throw new Error('it is a page')
     const { path, title } = part
-    const blocks = await part.content()
+    const blocks = await part.content({} as never)
     await page.unrouteAll({ behavior: 'ignoreErrors' })
     await page.route('**/v1/webapi/dashboard/pages', (route) => route.fulfill({ json: [{ path, title }] }))
     await page.route(`**/v1/webapi/dashboard/pages/${path}`, (route) =>

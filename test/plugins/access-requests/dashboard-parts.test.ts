@@ -58,7 +58,7 @@ t.test(
       clock: { now: () => NOW },
     })
     if (page?.kind !== 'page') throw new Error('no page')
-    const [table] = await page.content()
+    const [table] = await page.content({} as never)
     if (table?.kind !== 'table') throw new Error('no table')
     const cells = table.rows.map((row) =>
       row.map((cell) => {

@@ -12,7 +12,7 @@ import { keepFocus } from './kept-focus.ts'
 import { Lacking } from './lacking.tsx'
 import { mayOpen, openPages, rightsOf } from './navigation.ts'
 import { Palette } from './palette.tsx'
-import { may } from './rights.tsx'
+import { pagesAt } from './rights.tsx'
 import { BASE, place, to } from './router.ts'
 import { a } from './text.ts'
 
@@ -88,7 +88,7 @@ export function App() {
 /** Pages that plugins add. */
 function PluginLinks({ current }: { readonly current: string | null }) {
   const { data = [] } = useResource<Responses['GET /dashboard/pages']>(
-    may('dashboard.list') ? '/dashboard/pages' : null,
+    `/dashboard/${pagesAt('dashboard.list')}`,
     ['role', 'user', 'grant', 'lock'],
   )
   if (data.length === 0) return null

@@ -7,6 +7,7 @@ import { CheckField, ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
 import { LocalListing } from './local-listing.tsx'
 import { Facts, PageHead, Section, Shown, Time } from './parts.tsx'
+import { pagesAt } from './rights.tsx'
 import { a } from './text.ts'
 
 type Block = Responses['GET /dashboard/pages/{path}']['blocks'][number]
@@ -22,7 +23,7 @@ const KINDS = ['app', 'agent', 'user', 'role', 'connector', 'lock', 'key', 'bot'
 /** A page that a plugin adds. */
 export function PluginPage({ name }: { readonly name: string }) {
   const page = useResource<Responses['GET /dashboard/pages/{path}']>(
-    `/dashboard/pages/${encodeURIComponent(name)}`,
+    `/dashboard/${pagesAt('dashboard.read')}/${encodeURIComponent(name)}`,
     KINDS,
   )
   return (
@@ -86,7 +87,7 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
   if (page !== undefined && block.total !== undefined)
     return (
       <Listing<Row>
-        path={`/dashboard/pages/${encodeURIComponent(page)}/tables/${place}`}
+        path={`/dashboard/${pagesAt('dashboard.read')}/${encodeURIComponent(page)}/tables/${place}`}
         kinds={KINDS}
         label={block.title}
         columns={columns.map((column, at) => ({ ...column, sort: String(at) }))}

@@ -20,6 +20,9 @@ export function may(right: Right): boolean {
   return data === undefined || data[right] !== undefined
 }
 
+/** Where the pages of plugins are: who lacks the right to them all has those that open to their reader. */
+export const pagesAt = (right: 'dashboard.list' | 'dashboard.read') => (may(right) ? 'pages' : 'own-pages')
+
 /** What the hub would refuse to people without all of these rights is not shown to them. */
 export const Needs = (props: {
   readonly right: Right | readonly Right[]
