@@ -1,8 +1,4 @@
-/**
- * `npm run screenshots [-- [--large] [--german] FOLDER [NAME…]]`: a picture of every page, in both themes and at two widths, in
- * `dist/screenshots` unless a folder is named; with `--large`, of the pages of a large company at three widths, which `--german`
- * takes in German. The pictures of the README are made of two of them.
- */
+/** `npm run screenshots -- --help`: pictures of every page, of which two become those of the README. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { BrowserContext, Page, Route } from 'playwright-core'
@@ -16,6 +12,25 @@ import { openHubPages, type Shot } from './hub-pages.ts'
 import { largeShots, openLargeHub } from './large-hub.ts'
 import { OLGA } from './program-pages.ts'
 import { RITA } from './request-pages.ts'
+
+const HELP = `Takes a picture of every page, in both themes and at 320 and 1280 px.
+
+  npm run screenshots -- [--large [--german]] [FOLDER [NAME…]]
+
+  FOLDER    where the pictures go (default: dist/screenshots)
+  NAME      only these, such as launcher or admin-apps (default: all)
+  --large   the pages of a company with 400 apps and 3,000 people, at 390, 1024, 1280 and 1440 px
+  --german  in German (with --large)
+  --help    this text
+
+Pictures of launcher and admin-overview replace those of the README in plugins/dashboard/pictures.
+`
+const OPTIONS = ['--large', '--german', '--help']
+const strange = process.argv.slice(2).find((word) => word.startsWith('-') && !OPTIONS.includes(word))
+if (strange !== undefined || process.argv.includes('--help')) {
+  process.stdout.write(strange === undefined ? HELP : `${strange} is not an option.\n\n${HELP}`)
+  process.exit(strange === undefined ? 0 : 2)
+}
 
 const THEMES = ['light', 'dark'] as const
 
