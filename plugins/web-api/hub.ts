@@ -65,7 +65,7 @@ export default defineHubPlugin({
     const { plugins, parts: hubParts } = hubState
     provide.webRoutes(statusRoutes({ parts, others, plugins, hubParts, log }))
     provide.webRoutes(explanationRoutes(explanations))
-    provide.webRoutes(whoAndWhatRoutes({ explanations, catalog }))
+    provide.webRoutes(whoAndWhatRoutes({ ...use, explanations, catalog }))
     provide.webRoutes(appRoutes(use))
     provide.webRoutes(userRoutes(use))
     provide.webRoutes(sessionRoutes(use))

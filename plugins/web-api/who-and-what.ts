@@ -1,4 +1,4 @@
-import { type App, apiRoutes, type Catalog, inTurns, Type, type WebRoutes } from '@mezite/core'
+import { type App, apiRoutes, type Catalog, inTurns, Type, type Users, type WebRoutes } from '@mezite/core'
 import type { AccountGroup, Explanations } from '@mezite/core/administration'
 import { problemFor } from './reasons.ts'
 
@@ -14,11 +14,14 @@ const Reason = {
 const Who = Type.Array(
   Type.Object({
     user: Type.String(),
+    display_name: Type.Nullable(Type.String({ description: 'As the identity provider says it' })),
     bot: Type.Boolean({ description: 'The account of a program' }),
     ...Reason,
   }),
 )
-const What = Type.Array(Type.Object({ app: Type.String(), enabled: Type.Boolean(), ...Reason }))
+const What = Type.Array(
+  Type.Object({ app: Type.String(), display_name: Type.String(), enabled: Type.Boolean(), ...Reason }),
+)
 const WhoQuery = Type.Closed({ app: Type.String({ minLength: 1, maxLength: 64 }) })
 const WhatQuery = Type.Closed({ user: Type.String({ minLength: 1, maxLength: 1_024 }) })
 
@@ -29,12 +32,14 @@ const WhatQuery = Type.Closed({ user: Type.String({ minLength: 1, maxLength: 1_0
 export function whoAndWhatRoutes(rooms: {
   readonly explanations: Pick<Explanations, 'groups'>
   readonly catalog: Pick<Catalog, 'byName' | 'list'>
+  readonly users: Pick<Users, 'byName'>
 }): WebRoutes {
-  const { explanations, catalog } = rooms
+  const { explanations, catalog, users } = rooms
 
   async function who(app: App) {
     const found: {
       user: string
+      display_name: string | null
       bot: boolean
       roles: readonly string[]
       requirements: readonly string[]
@@ -42,7 +47,9 @@ export function whoAndWhatRoutes(rooms: {
     }[] = []
     for await (const { group, name, bot } of inTurns(allOf(await explanations.groups()))) {
       const outlook = await group.decide(name, app)
-      if (outlook.effect !== 'deny') found.push({ user: name, bot, ...(await reasonOf(group, app, outlook)) })
+      if (outlook.effect === 'deny') continue
+      const display_name = users.byName(name)?.profile?.name ?? null
+      found.push({ user: name, display_name, bot, ...(await reasonOf(group, app, outlook)) })
     }
     return found.sort((one, other) => (one.user < other.user ? -1 : 1))
   }
@@ -51,8 +58,10 @@ export function whoAndWhatRoutes(rooms: {
     const found = []
     for await (const app of inTurns(catalog.list())) {
       const outlook = await group.decide(user, app)
-      if (outlook.effect !== 'deny')
-        found.push({ app: app.name, enabled: app.enabled, ...(await reasonOf(group, app, outlook)) })
+      if (outlook.effect === 'deny') continue
+      const { name, display, enabled } = app
+      const display_name = display?.name ?? name
+      found.push({ app: name, display_name, enabled, ...(await reasonOf(group, app, outlook)) })
     }
     return found
   }

@@ -15,7 +15,7 @@ interface Reason {
   readonly requirements: readonly string[]
   readonly until: string | null
 }
-type Who = Reason & { readonly user: string; readonly bot: boolean }
+type Who = Reason & { readonly user: string; readonly display_name: string | null; readonly bot: boolean }
 type What = Reason & { readonly app: string; readonly enabled: boolean }
 
 const data = largeData({ people: 5_000, apps: 1_000, bots: 100, locks: 30, grants: 20 })
@@ -76,6 +76,9 @@ t.test('both lists say the same as the explanation of each pair, locks and grant
     byApp.get(apps[0]!)!.some(({ bot }) => bot),
     'programs are listed',
   )
+  const named = byApp.get(apps[0]!)!.find(({ bot }) => !bot)
+  t.match(named?.display_name, /^[A-Z][a-z]+ [A-Z][a-z]+$/, 'people are listed with their display name')
+  t.match(await what(large.person(2)), [{ app: /^[a-z]+-[a-z]+$/, display_name: /^[A-Z]\w+ [A-Z][a-z]+$/ }])
   await t.rejects(who('nothing'), { message: /There is no app nothing/ })
   await t.rejects(what('nobody@example.com'), { message: /There is no user/ })
 })
