@@ -49,6 +49,24 @@ export interface DashboardForm {
   readonly confirm?: string
 }
 
+/** How a table is shown. Columns are named by their place, from 0 on. */
+export interface DashboardLayout {
+  /** Takes the width that the others leave. Default: the first. */
+  readonly rest?: number
+  /** Shown only if a person chooses them. Default: none. */
+  readonly hidden?: readonly number[]
+  /**
+   * On a phone a row has two lines: the columns at the beginning and at the end of each. Default: the first column, the second
+   * below it, and the last two buttons.
+   */
+  readonly phone?: {
+    readonly first: number
+    readonly second?: number
+    readonly firstEnd?: number
+    readonly secondEnd?: number
+  }
+}
+
 /** A part of a page or panel. The dashboard renders it; text is text, never markup. */
 export type DashboardBlock =
   | { readonly kind: 'text'; readonly text: string }
@@ -64,6 +82,7 @@ export type DashboardBlock =
       readonly rows: readonly (readonly DashboardValue[])[]
       /** Shown instead of a table without rows. */
       readonly empty: string
+      readonly layout?: DashboardLayout
     }
   | DashboardForm
 

@@ -42,6 +42,7 @@ export function dashboardPartsOf(parts: {
               { time: one.created },
             ]),
             empty: 'Nobody has asked for access. Roles with `allow.request` let people ask.',
+            layout: { rest: 5, phone: { first: 1, firstEnd: 0, second: 2, secondEnd: 5 } },
           },
         ]
       },

@@ -51,6 +51,11 @@ export function botsPage(bots: Pick<StoredBots, 'items'>, sessions: Pick<Session
             removalOf(name),
           ]),
           empty: 'No bots. `mezctl bots create NAME --roles ROLE` makes one.',
+          layout: {
+            rest: 1,
+            hidden: [3, 4, 6, 7, 8, 10],
+            phone: { first: 0, firstEnd: 11, second: 1, secondEnd: 12 },
+          },
         },
         ...proofTables(all.map(({ name, document: { spec } }) => [name, spec])),
         {

@@ -53,6 +53,14 @@ const Value = Type.Union([
   Type.Object({ time: Type.Integer({ description: 'Milliseconds since 1970' }) }),
   Form,
 ])
+const Place = Type.Optional(Type.Integer())
+const Layout = Type.Object({
+  rest: Type.Optional(Type.Integer({ description: 'The column that takes the width that others leave' })),
+  hidden: Type.Array(Type.Integer()),
+  phone: Type.Optional(
+    Type.Object({ first: Type.Integer(), second: Place, firstEnd: Place, secondEnd: Place }),
+  ),
+})
 const Blocks = Type.Array(
   Type.Union([
     Type.Object({ kind: Type.Literal('text'), text: Type.String() }),
@@ -67,6 +75,7 @@ const Blocks = Type.Array(
       rows: Type.Array(Type.Array(Value)),
       total: Type.Optional(Type.Integer({ description: 'All rows, if only the first 1,000 are here' })),
       empty: Type.String(),
+      layout: Type.Optional(Layout),
     }),
     Form,
   ]),

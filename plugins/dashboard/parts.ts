@@ -126,6 +126,7 @@ function readBlock(block: Given, to: Reader): Shown {
         rows: rows.slice(0, MOST_ROWS).map((row) => cellsOf(block, row, to)),
         ...(rows.length > MOST_ROWS && { total: rows.length }),
         empty: to.say(String(block.empty)),
+        ...(block.layout && { layout: readLayout(block.layout) }),
       }
     }
     case 'form':
@@ -133,6 +134,16 @@ function readBlock(block: Given, to: Reader): Shown {
     default:
       throw new Error(`"${(block as { kind: unknown }).kind}" is not a kind of content`)
   }
+}
+
+type Layout = NonNullable<Block<'table'>['layout']>
+
+/** Throws for anything but places of columns, so that the plugin's author learns of it. */
+function readLayout({ rest, hidden = [], phone }: Layout): Layout {
+  const places = [rest, ...hidden, ...Object.values(phone ?? {})].filter((place) => place !== undefined)
+  if (!places.every(Number.isSafeInteger))
+    throw new Error('its layout names a column by another thing than its place')
+  return { ...(rest !== undefined && { rest }), hidden: [...hidden], ...(phone && { phone: { ...phone } }) }
 }
 
 const cellsOf = (

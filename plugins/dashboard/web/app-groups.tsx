@@ -30,7 +30,7 @@ export function Groups(props: {
   /** Hits are one list, the best first. */
   readonly isSearch: boolean
   readonly withRecents: boolean
-  readonly preferences: Preferences
+  readonly preferences: Preferences & { readonly compact: boolean }
   prefer(change: Partial<Preferences>): void
 }) {
   const { apps, requestable, user, isSearch, withRecents, preferences, prefer } = props

@@ -21,6 +21,8 @@ interface View {
 
 /** From this number of apps on, those that were opened recently are also listed first. */
 const MANY = 9
+/** From this number on, the view is compact unless the person chose another. */
+const COMPACT = 60
 function Launcher({ user }: View) {
   const [query, setQuery] = useState('')
   const { data, error } = useResource<readonly LauncherApp[]>('/me/apps?disabled=true&requestable=true', [
@@ -38,6 +40,7 @@ function Launcher({ user }: View) {
     setPreferences(next)
     writePreferences(user, next)
   }
+  const compact = preferences.compact ?? (data?.length ?? 0) >= COMPACT
   const openFirst = () => {
     const first = found.find(({ url, state }) => url?.startsWith('https://') && state !== 'disabled')
     if (query.trim() === '' || !first?.url) return
@@ -69,8 +72,8 @@ function Launcher({ user }: View) {
           <button
             type="button"
             class="plain small"
-            aria-pressed={preferences.compact}
-            onClick={() => prefer({ compact: !preferences.compact })}
+            aria-pressed={compact}
+            onClick={() => prefer({ compact: !compact })}
           >
             {t('compact')}
           </button>
@@ -94,7 +97,7 @@ function Launcher({ user }: View) {
           user={user}
           isSearch={query.trim() !== ''}
           withRecents={query === '' && data.length >= MANY}
-          preferences={preferences}
+          preferences={{ ...preferences, compact }}
           prefer={prefer}
         />
       )}

@@ -4,7 +4,8 @@ export interface Preferences {
   readonly favourites: readonly string[]
   /** Titles of groups that are folded. */
   readonly folded: readonly string[]
-  readonly compact: boolean
+  /** Null: not chosen. */
+  readonly compact: boolean | null
 }
 
 const keyOf = (user: string): string => `mezite.launcher.${user}`
@@ -17,10 +18,10 @@ export function readPreferences(user: string): Preferences {
     return {
       favourites: texts(stored.favourites),
       folded: texts(stored.folded),
-      compact: stored.compact === true,
+      compact: typeof stored.compact === 'boolean' ? stored.compact : null,
     }
   } catch {
-    return { favourites: [], folded: [], compact: false }
+    return { favourites: [], folded: [], compact: null }
   }
 }
 

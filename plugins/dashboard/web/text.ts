@@ -8,6 +8,10 @@ export const language =
   navigator.languages.map((tag) => tag.split('-', 1)[0]!).find((tag) => tag === 'de' || tag === 'en') ?? 'en'
 
 const plurals = new Intl.PluralRules(language)
+const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
+
+/** A number with the separators of the reader's language. */
+export const formatNumber = (value: number): string => numbers.format(value)
 
 /** A function that returns the text of a key with its values filled in, and one that loads the browser's language. */
 export function createTexts<Texts extends Readonly<Record<string, string>>>(
@@ -22,8 +26,9 @@ export function createTexts<Texts extends Readonly<Record<string, string>>>(
         /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g,
         (whole, name: string, one?: string, other?: string) => {
           const value = values[name] ?? whole
-          if (one === undefined) return String(value)
-          return `${value} ${plurals.select(Number(value)) === 'one' ? one : other}`
+          const shown = typeof value === 'number' ? formatNumber(value) : value
+          if (one === undefined) return shown
+          return `${shown} ${plurals.select(Number(value)) === 'one' ? one : other}`
         },
       ),
     async load(): Promise<void> {

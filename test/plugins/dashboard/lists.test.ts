@@ -6,13 +6,20 @@ import { openBrowser } from '../../e2e/open-browser.ts'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
 import { LISTS, openLargeHub } from '../../screenshots/large-hub.ts'
 
+interface Element {
+  getBoundingClientRect(): { height: number; width: number }
+  readonly scrollWidth: number
+  readonly clientWidth: number
+}
 /** What the functions that run in the page see. */
+declare function getComputedStyle(element: Element): {
+  display: string
+  textOverflow: string
+  maxWidth: string
+}
 declare const document: {
-  querySelectorAll(selector: string): Iterable<{
-    getBoundingClientRect(): { height: number }
-    readonly scrollWidth: number
-    readonly clientWidth: number
-  }>
+  querySelectorAll(selector: string): Iterable<Element>
+  querySelector(selector: string): Element | null
   documentElement: { scrollWidth: number; clientWidth: number; scrollHeight: number }
 }
 
@@ -49,8 +56,7 @@ t.test(
         await page.locator('.table-card.list, .empty-card').first().waitFor()
         const { highest, isWide, isPageWide } = await measure(page)
         t.ok(highest <= most, `${list} at ${width}: the highest row has ${highest} px`)
-        // The list of programs has two buttons a row, and scrolls beside the page on a small screen.
-        t.ok(!isWide || list === 'plugins/bots', `${list} at ${width} fits its window`)
+        t.notOk(isWide, `${list} at ${width} fits its window`)
         t.notOk(isPageWide, `the page of ${list} at ${width} fits its window`)
       }
     }
@@ -59,6 +65,64 @@ t.test(
     await page.getByText('100 of 301').waitFor()
   },
 )
+
+/** Cells of a phone's rows whose text is cut without a mark, and what of the page's head does not fit its window. */
+const cutOn = (page: Page) =>
+  page.evaluate(() => {
+    const cells = [...document.querySelectorAll('.table-card.list td:is(.in-second, .in-corner, .in-act)')]
+    const marked = (cell: Element) => {
+      const { display, textOverflow } = getComputedStyle(cell)
+      return display === 'block' && textOverflow === 'ellipsis'
+    }
+    const search = document.querySelector('.list-tools input[type=search]')
+    const bar = document.querySelector('header nav')
+    return {
+      unmarked: cells.filter((cell) => cell.scrollWidth > cell.clientWidth && !marked(cell)).length,
+      navigation: bar !== null && bar.scrollWidth <= bar.clientWidth,
+      search: search === null || getComputedStyle(search).maxWidth === 'none',
+    }
+  })
+
+t.test('on a phone, text that does not fit ends in dots, and the head fits its window', async (t) => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  for (const list of LISTS) {
+    await at(`/${list}`)
+    await page.locator('.table-card.list, .empty-card').first().waitFor()
+    t.strictSame(await cutOn(page), { unmarked: 0, navigation: true, search: true }, list)
+  }
+})
+
+t.test(
+  'a phone shows the account of each person of one name, and the application and reason of each request',
+  async (t) => {
+    await page.setViewportSize({ width: 390, height: 844 })
+    const saysOnPhone = async (text: RegExp) =>
+      t.ok(await rows().first().getByText(text).filter({ visible: true }).count(), String(text))
+    await at('/people?q=anna.bauer')
+    await rows().first().waitFor()
+    await saysOnPhone(/^anna\.bauer.*@example\.com · \d+ roles?$/)
+    await at('/plugins/access-requests')
+    await rows().first().waitFor()
+    for (const text of [/^pending$/, /@example\.com$/, /^\w+-\w+$/, /^Ticket 4711/]) await saysOnPhone(text)
+    const shown = await page.getByRole('columnheader').allTextContents()
+    t.ok(shown.includes('Access to'))
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await at('/plugins/bots')
+    t.notOk((await page.getByRole('columnheader').allTextContents()).includes('Longest token'))
+    await page.locator('summary', { hasText: 'Columns' }).click()
+    await page.getByLabel('Longest token').check()
+    await page.getByRole('columnheader', { name: 'Longest token' }).waitFor()
+  },
+)
+
+t.test('the lists of access on the pages of an application and a person have display names', async (t) => {
+  await at('/apps/grafana-berlin')
+  const who = page.getByRole('table', { name: 'Who may open this' })
+  t.match(await who.locator('tbody tr').first().textContent(), /^[A-Z][a-z]+ [A-Z][a-z]+ [a-z]+\.[a-z.0-9]+@/)
+  await at('/people/anna.bauer@example.com')
+  const what = page.getByRole('table', { name: 'What this person may open' })
+  t.match(await what.locator('tbody tr').first().textContent(), /^[A-Z]\w+ [A-Z][a-z]+ [a-z]+-[a-z]+/)
+})
 
 t.test('an overview without traffic says so in a sentence, without charts', async (t) => {
   await at('')
@@ -137,5 +201,13 @@ t.test('Ctrl and K finds everything, and locks who is named', async (t) => {
   await page.locator('.palette [role=option]', { hasText: 'Lock David Bauer' }).first().click()
   await page.getByRole('dialog', { name: /^Lock david.bauer@example.com/ }).waitFor()
   await page.keyboard.press('Escape')
+
+  await at('/apps')
+  await at('/people')
+  await find('locks')
+  await page.evaluate('history.back()')
+  await page.waitForURL(/\/web\/admin\/(?:apps|nowhere)$/)
+  // The way back leads to a page without the palette.
+  await page.locator('.palette').waitFor({ state: 'detached' })
   t.pass('found')
 })

@@ -138,6 +138,9 @@ const wide = defineHubPlugin({
     })
     page('word-link', async () => [{ kind: 'facts', facts: { a: { word: 'x', href: '//evil.example' } } }])
     page('too-long', async () => [{ kind: 'text', text: 'x'.repeat(1_000_000) }])
+    page('strange-layout', async () => [
+      { kind: 'table', title: 'x', columns: ['x'], rows: [['1']], empty: '', layout: { rest: 'x' } },
+    ])
     page('unknown-kind', async () => [{ kind: 'html', html: '<b>x</b>' }])
     provide.dashboardParts({
       kind: 'panel',
@@ -217,7 +220,7 @@ t.test('only administrators load the content', async (t) => {
 t.test('a plugin that throws, or returns invalid content, loses this page alone', async (t) => {
   for (const path of [
     ...['throws', 'script-link', 'word-link', 'other-host', 'other-call', 'too-long', 'unknown-kind'],
-    ...['other-call-in-table', 'fields-in-facts'],
+    ...['other-call-in-table', 'fields-in-facts', 'strange-layout'],
   ])
     await t.rejects(hub.api('GET', `/dashboard/pages/${path}`), { code: 'plugin_failed' }, path)
   await t.rejects(hub.api('GET', '/dashboard/pages/nothing'), { code: 'page_not_found' })
@@ -261,7 +264,7 @@ t.test('a long table of a plugin is searched and followed page by page in a brow
   t.teardown(() => page.context().close())
   await page.goto(`${hub.url}/`)
   await page.goto(`${hub.url}/web/admin/plugins/long`)
-  await page.getByText('100 of 2500').waitFor()
+  await page.getByText('100 of 2,500').waitFor()
   await page.getByRole('button', { name: 'Show more' }).click()
   await page.getByRole('cell', { name: 'thing-199' }).waitFor()
   await page.getByRole('searchbox').fill('thing-2345')

@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact'
 import type { Responses } from '../api-types.ts'
 import { useResource } from '../live.ts'
 import { LocalListing } from './local-listing.tsx'
@@ -23,7 +22,8 @@ export const WhoMayOpen = ({ app }: { readonly app: string }) => (
     path={`/access/who?app=${encodeURIComponent(app)}`}
     first={a('person')}
     nameOf={({ user }) => user}
-    link={({ user, bot }) => (bot ? user : <a href={to('people', user)}>{user}</a>)}
+    titleOf={({ user, display_name }) => display_name ?? user}
+    href={({ user, bot }) => (bot ? null : to('people', user))}
     sentence={(all) => a('mayOpen', { count: all.length })}
     none={a('nobodyMayOpen')}
   />
@@ -37,7 +37,8 @@ export const WhatMayOpen = ({ user }: { readonly user: string }) => (
     path={`/access/what?user=${encodeURIComponent(user)}`}
     first={a('app')}
     nameOf={({ app }) => app}
-    link={({ app }) => <a href={to('apps', app)}>{app}</a>}
+    titleOf={({ display_name }) => display_name}
+    href={({ app }) => to('apps', app)}
     sentence={(all) => a('opensApps', { count: all.length })}
     none={a('opensNone')}
   />
@@ -49,11 +50,13 @@ function AccessList<T extends Reason>(props: {
   readonly path: string
   readonly first: string
   nameOf(row: T): string
-  link(row: T): ComponentChildren
+  titleOf(row: T): string
+  /** Null: there is no page. */
+  href(row: T): string | null
   sentence(all: readonly T[]): string
   readonly none: string
 }) {
-  const { title, file, path, first, nameOf, link, sentence, none } = props
+  const { title, file, path, first, nameOf, titleOf, href, sentence, none } = props
   const found = useResource<readonly T[]>(path, KINDS)
   return (
     <Section title={title}>
@@ -73,7 +76,13 @@ function AccessList<T extends Reason>(props: {
                 keyOf={nameOf}
                 first={FIRST_ROWS}
                 columns={[
-                  { title: first, narrow: 'first', value: nameOf, cell: link },
+                  {
+                    title: first,
+                    narrow: 'first',
+                    // Both are searched.
+                    value: (row) => [...new Set([titleOf(row), nameOf(row)])].join(' '),
+                    cell: (row) => <Named name={nameOf(row)} title={titleOf(row)} href={href(row)} />,
+                  },
                   {
                     title: a('roles'),
                     narrow: 'second',
@@ -101,6 +110,21 @@ function AccessList<T extends Reason>(props: {
     </Section>
   )
 }
+
+const Named = ({
+  name,
+  title,
+  href,
+}: {
+  readonly name: string
+  readonly title: string
+  readonly href: string | null
+}) => (
+  <>
+    {href === null ? <span>{title}</span> : <a href={href}>{title}</a>}{' '}
+    {title !== name && <span class="quiet">{name}</span>}
+  </>
+)
 
 /** How many each role lets in, the most first: `platform 120`. */
 function countsOf(rows: readonly Reason[]): readonly string[] {

@@ -44,7 +44,7 @@ const columns: readonly Column<App>[] = [
           icon={display?.icon?.startsWith('data:') ? null : (display?.icon ?? null)}
         />
         <span>
-          <strong>{display?.name ?? name}</strong> <span class="quiet">{description ?? name}</span>
+          <strong>{display?.name ?? name}</strong> <span class="quiet on-screen">{description ?? name}</span>
         </span>
       </a>
     ),
@@ -184,6 +184,7 @@ function AppPage({ app }: { readonly app: App }) {
   const { name } = metadata
   const path = `/apps/${encodeURIComponent(name)}`
   const off = spec.enabled === false
+  const opens = status.url && !off
   return (
     <>
       <PageHead
@@ -226,13 +227,13 @@ function AppPage({ app }: { readonly app: App }) {
           </>
         }
       >
-        {status.url && !off && (
-          <a class="button plain" href={status.url} rel="noreferrer">
+        {opens && (
+          <a class="button" href={status.url} rel="noreferrer">
             {a('open')}
           </a>
         )}
         <Needs right="app.update">
-          <a class="button plain" href={`${to('apps', name)}?edit`}>
+          <a class={opens ? 'button plain' : 'button'} href={`${to('apps', name)}?edit`}>
             {a('edit')}
           </a>
         </Needs>

@@ -1,3 +1,5 @@
+import { drawings } from '@mezite/core/drawings'
+import { Glyph } from '../app-icon.tsx'
 import { docsPage } from '../docs.tsx'
 import { place } from './router.ts'
 import { a } from './text.ts'
@@ -27,7 +29,8 @@ export function DocsLink() {
   const href = docsPage(PAGES[`${first}/${second}`] ?? PAGES[first])
   return href === null ? null : (
     <a class="docs-link" href={href}>
-      {a('docs')}
+      <Glyph path={drawings.book} />
+      <span>{a('docs')}</span>
     </a>
   )
 }

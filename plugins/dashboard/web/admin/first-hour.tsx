@@ -27,6 +27,8 @@ export function FirstHour() {
     'traffic',
   ])
   if (hidden || !connectors.data || !agents.data || !apps.data || !people.data || !launches.data) return null
+  // Once somebody has opened an application, the page says below what does not work.
+  if (launches.data.length > 0) return null
   const first = apps.data[0]
   const steps = [
     {
@@ -77,7 +79,7 @@ export function FirstHour() {
     {
       title: a('stepLaunch'),
       help: a('stepLaunchHelp'),
-      done: launches.data.length > 0,
+      done: false,
       action: (
         <a class="button" href={first ? to('apps', first.metadata.name) : '/'}>
           {first ? a('openApp', { name: first.metadata.name }) : a('launcher')}
@@ -85,8 +87,6 @@ export function FirstHour() {
       ),
     },
   ]
-  const left = steps.filter(({ done }) => !done).length
-  if (left === 0) return null
   const current = steps.findIndex(({ done }) => !done)
   const hide = (
     <button

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Right } from '../api-types.ts'
+import { formatNumber } from '../text.ts'
 import { announce, Confirm } from './dialogs.tsx'
 import type { Column } from './parts.tsx'
 import { a } from './text.ts'
@@ -43,7 +44,7 @@ export function StateChips(props: {
             aria-pressed={on}
             onClick={() => onChange(on ? without : `${without} ${word}`.trim())}
           >
-            {texts[state] ?? state} <b>{count.toLocaleString()}</b>
+            {texts[state] ?? state} <b>{formatNumber(count)}</b>
           </button>
         )
       })}

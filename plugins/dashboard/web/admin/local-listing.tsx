@@ -2,6 +2,7 @@ import { searchFor } from '@mezite/core/search'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { csvOf, save } from './csv.ts'
+import { ColumnChoice } from './list-tools.tsx'
 import { type Column, Nothing, Table } from './parts.tsx'
 import { a } from './text.ts'
 
@@ -14,6 +15,8 @@ export interface LocalColumn<T> extends Column<T> {
 /** Rows before the rest is asked for, and from which on a list can be searched. */
 const FIRST_ROWS = 50
 const SEARCHED = 8
+/** From more columns on, a person chooses which are shown. */
+const CHOSEN = 5
 
 /** A list that the page has as a whole, with what every list has: search, sort, totals, more on demand, and a file. */
 export function LocalListing<T>(props: {
@@ -32,8 +35,10 @@ export function LocalListing<T>(props: {
   const [query, setQuery] = useState('')
   const [sort, setSort] = useState('')
   const [all, setAll] = useState(false)
+  const [chosen, setChosen] = useState<readonly string[] | null>(null)
   if (rows.length === 0)
     return <Table label={label} columns={columns} rows={rows} keyOf={keyOf} empty={empty} />
+  const visible = columns.filter(({ title, hidden }) => chosen?.includes(title) ?? !hidden)
   const textsOf = (row: T) => columns.map(({ value }) => String(value(row)))
   const search = searchFor(query)
   const ranked = rows.map((row) => [search.rank(textsOf(row)), row] as const).filter(([rank]) => rank > 0)
@@ -74,6 +79,7 @@ export function LocalListing<T>(props: {
               ? a('shownOfAll', { shown: shown.length, all: total ?? rows.length })
               : a('foundOfAll', { found: found.length, all: rows.length })}
           </span>
+          {columns.length > CHOSEN && <ColumnChoice all={columns} shown={visible} onChange={setChosen} />}
           <button type="button" class="plain small" onClick={() => save(csvOf(rows.map(lineOf)), file)}>
             CSV
           </button>
@@ -82,7 +88,7 @@ export function LocalListing<T>(props: {
       <Table
         isList
         label={label}
-        columns={columns.map((column) => ({ ...column, sort: column.title }))}
+        columns={visible.map((column) => ({ ...column, sort: column.title }))}
         rows={shown}
         keyOf={keyOf}
         empty={<Nothing title={a('nothingFound')} />}

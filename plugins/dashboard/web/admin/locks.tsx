@@ -38,7 +38,12 @@ function targetOf(lock: Lock): string {
 
 const columns = (): readonly Column<Lock>[] => [
   { title: a('target'), sort: 'target', narrow: 'first', cell: (lock) => <Target lock={lock} /> },
-  { title: a('message'), narrow: 'second', cell: ({ message }) => message ?? <span class="quiet">–</span> },
+  {
+    title: a('message'),
+    narrow: 'second',
+    rest: true,
+    cell: ({ message }) => message ?? <span class="quiet">–</span>,
+  },
   { title: a('by'), cell: ({ by }) => by ?? <span class="quiet">–</span> },
   { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
   {

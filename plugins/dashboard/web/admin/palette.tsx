@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Glyph } from '../app-icon.tsx'
 import { AddLock } from './locks.tsx'
 import { type Hit, hitsFor } from './palette-hits.ts'
-import { go } from './router.ts'
+import { go, place } from './router.ts'
 import { a } from './text.ts'
 
 const SEARCH_MS = 120
@@ -21,6 +21,9 @@ export function Palette() {
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
   }, [])
+  // The way back of the browser leads to a page, not to a dialog above it.
+  const { path } = place.value
+  useEffect(() => setOpen(false), [path])
   const choose = (hit: Hit) => {
     setOpen(false)
     if (hit.lock) setLock(hit.lock)

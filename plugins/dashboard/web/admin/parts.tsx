@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { CopyButton } from '../copy-button.tsx'
 import type { Loaded } from '../live.ts'
 import { Failure } from '../states.tsx'
-import { language, t } from '../text.ts'
+import { formatNumber, language, t } from '../text.ts'
 import { DocsLink } from './docs-link.tsx'
 import { a } from './text.ts'
 
@@ -162,7 +162,7 @@ export function Badges(props: {
       )}
       {rest.length > 0 && (
         <span class="rest" title={rest.join(', ')}>
-          +{rest.length}
+          +{formatNumber(rest.length)}
         </span>
       )}
     </span>
@@ -176,7 +176,7 @@ export function Facts({ rows }: { readonly rows: readonly (readonly [string, Com
       {rows.map(([term, value]) => (
         <div key={term}>
           <dt>{term}</dt>
-          <dd>{value ?? '–'}</dd>
+          <dd>{typeof value === 'number' ? formatNumber(value) : (value ?? '–')}</dd>
         </div>
       ))}
     </dl>
@@ -200,13 +200,11 @@ export function Section({
   )
 }
 
-const bytes = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
-
 /** A number of bytes with its unit. */
 export function formatBytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   const power = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1)
-  return `${bytes.format(count / 1_000 ** power)} ${units[power]}`
+  return `${formatNumber(count / 1_000 ** power)} ${units[power]}`
 }
 
 /** What a page says whose resource does not exist, or does no longer. */

@@ -29,7 +29,7 @@ const columns: readonly Column<Person>[] = [
     cell: ({ name, display_name, locked, roles }) => (
       <>
         <a href={to('people', name)}>{display_name ?? name}</a>{' '}
-        {display_name !== null && <span class="quiet">{name}</span>}{' '}
+        {display_name !== null && <span class="quiet on-screen">{name}</span>}{' '}
         <Locked is={locked} kind="user" name={name} roles={roles} />
       </>
     ),
@@ -37,7 +37,20 @@ const columns: readonly Column<Person>[] = [
   {
     title: a('roles'),
     narrow: 'second',
-    cell: ({ roles }) => <Badges few names={roles} href={(role) => to('roles', role)} />,
+    cell: ({ name, display_name, roles }) => {
+      const badges = <Badges few names={roles} href={(role) => to('roles', role)} />
+      // Several people may have the same display name.
+      return display_name === null ? (
+        badges
+      ) : (
+        <>
+          <span class="on-screen">{badges}</span>
+          <span class="on-phone quiet">
+            {name} · {a('countRoles', { count: roles.length })}
+          </span>
+        </>
+      )
+    },
   },
   {
     title: a('signIn'),
@@ -124,6 +137,7 @@ function One({ person }: { readonly person: Person | undefined }) {
         <DialogButton
           right="user.update"
           text={a('editRoles')}
+          class=""
           dialog={(close) => <EditRoles person={person} onClose={close} />}
         />
         <EndAllAccess user={name} />
@@ -182,7 +196,7 @@ const EndAllAccess = ({ user }: { readonly user: string }) => (
   <ConfirmButton
     right={['lock.create', 'session.list', 'session.end']}
     verb={a('endAllAccess')}
-    class="danger"
+    class="plain danger"
     title={a('endAllAccessOf', { name: user })}
     confirm={async () => {
       await call('POST', '/locks', { target: { user }, message: null, ttl_seconds: null })

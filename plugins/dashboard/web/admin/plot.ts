@@ -1,12 +1,12 @@
 import 'uplot/dist/uPlot.min.css'
 import uPlot from 'uplot'
-import { language } from '../text.ts'
+import { formatNumber, language } from '../text.ts'
 import { formatBytes } from './parts.tsx'
 import { a } from './text.ts'
 import type { Line } from './traffic.tsx'
 
 const HEIGHT = 150
-const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' })
+const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
 /** The next of 1, 2, 4, 6, 8, 10, 20, 40… whose half is as plain. */
 function roundUp(value: number): number {
@@ -43,13 +43,17 @@ export function plot(
   const grid = { stroke: 'rgb(128 128 128 / 18%)', width: 1 }
   const font = `12px ${style.fontFamily}`
   const value = (number: number | null) =>
-    number === null ? '–' : bytes ? formatBytes(number) : `${number}${unit && ` ${unit}`}`
+    number === null ? '–' : bytes ? formatBytes(number) : `${formatNumber(number)}${unit && ` ${unit}`}`
+  /** The newest period is not over, so its values still grow. */
+  const timeAt = (index: number) => {
+    const time = clock.format((times[index] ?? 0) * 1_000)
+    return index === times.length - 1 ? `${time} (${a('soFar')})` : time
+  }
   /** What stands under the pointer, for who cannot see it. */
   const words = (index: number) =>
-    [
-      clock.format((times[index] ?? 0) * 1_000),
-      ...lines.map(({ label, values }) => `${label}: ${value(values[index] ?? null)}`),
-    ].join(', ')
+    [timeAt(index), ...lines.map(({ label, values }) => `${label}: ${value(values[index] ?? null)}`)].join(
+      ', ',
+    )
   /** Computed when it is drawn, because the theme may change. */
   const color = (name: string) => () => {
     const probe = document.createElement('span')
@@ -66,6 +70,7 @@ export function plot(
       padding: [8, 24, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
       legend: { live: true },
+      hooks: { drawSeries: [drawNewest] },
       axes: [
         {
           stroke: color('--quiet'),
@@ -92,13 +97,14 @@ export function plot(
       series: [
         {
           label: a('time'),
-          value: (_chart, time: number | null) => (time === null ? '' : clock.format(time * 1_000)),
+          value: (_chart, _time, _series, index: number | null) => (index === null ? '' : timeAt(index)),
         },
         ...lines.map(({ label, color: name }) => ({
           label,
           stroke: color(name),
           width: 1.5,
           spanGaps: true,
+          paths: withoutNewest,
           // A single value has no line.
           points: { show: isSingle, fill: color(name) },
           value: (_chart: uPlot, number: number | null) => value(number),
@@ -135,6 +141,33 @@ export function plot(
 
 const dataOf = ({ times, lines }: Shown) =>
   [times, ...lines.map(({ values }) => values)] as unknown as uPlot.AlignedData
+
+const linear = uPlot.paths.linear!()
+
+/** The line of the periods that are over. */
+const withoutNewest: uPlot.Series.PathBuilder = (chart, series, from, to) =>
+  linear(chart, series, from, Math.min(to, chart.data[0].length - 2))
+
+/** Dashed, because it falls only until its period is over: the line from the last value before the newest one. */
+function drawNewest(chart: uPlot, series: number): void {
+  const values = chart.data[series] ?? []
+  const [newest, times] = [values.at(-1), chart.data[0]]
+  const before = values.findLastIndex((value, index) => index < values.length - 1 && value != null)
+  if (series === 0 || newest == null || before < 0) return
+  const { ctx } = chart
+  const at = (index: number) =>
+    [chart.valToPos(times[index]!, 'x', true), chart.valToPos(values[index]!, 'y', true)] as const
+  const { stroke, width = 1 } = chart.series[series]!
+  ctx.save()
+  ctx.strokeStyle = typeof stroke === 'function' ? (stroke(chart, series) as string) : String(stroke)
+  ctx.lineWidth = width * devicePixelRatio
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio])
+  ctx.beginPath()
+  ctx.moveTo(...at(before))
+  ctx.lineTo(...at(values.length - 1))
+  ctx.stroke()
+  ctx.restore()
+}
 
 /** A single value has no line. */
 const isSingle = (chart: uPlot, series: number): boolean =>

@@ -2,18 +2,20 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
+import { formatNumber } from '../text.ts'
 import { ActionError, announce, Confirm, DialogButton, useAction } from './dialogs.tsx'
 import { CheckField, ChoiceField, TextField } from './fields.tsx'
 import { Listing } from './listing.tsx'
 import { LocalListing } from './local-listing.tsx'
-import { Facts, PageHead, Section, Shown, Time } from './parts.tsx'
+import { type Column, Facts, PageHead, Section, Shown, Time } from './parts.tsx'
 import { pagesAt } from './rights.tsx'
 import { a } from './text.ts'
 
 type Block = Responses['GET /dashboard/pages/{path}']['blocks'][number]
 type Form = Extract<Block, { readonly kind: 'form' }>
 type Field = Form['fields'][number]
-type Row = Extract<Block, { readonly kind: 'table' }>['rows'][number]
+type Table = Extract<Block, { readonly kind: 'table' }>
+type Row = Table['rows'][number]
 type Value = Row[number]
 
 const PREFIX = '/v1/webapi'
@@ -81,7 +83,7 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
     title,
     value: (row: Row) => plain(row[at] ?? null),
     number: block.rows.every((row) => typeof row[at] === 'number'),
-    ...narrowPlace(block.rows, at),
+    ...placeOf(block, at),
     cell: (row: Row) => <Cell value={row[at] ?? null} />,
   }))
   if (page !== undefined && block.total !== undefined)
@@ -110,11 +112,27 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
   )
 }
 
-/** On a phone a row has the first two columns, and its last two buttons. */
-function narrowPlace(
-  rows: readonly Row[],
-  at: number,
-): { readonly narrow?: 'first' | 'second' | 'corner' | 'act' } {
+type Place = Pick<Column<Row>, 'narrow' | 'rest' | 'hidden'>
+
+/** Where a column is shown, as the plugin says. On a phone a row has else the first two columns, and its last two buttons. */
+function placeOf({ rows, layout }: Table, at: number): Place {
+  const { rest = -1, hidden = [], phone } = layout ?? {}
+  const common = { rest: rest === at, hidden: hidden.includes(at) }
+  if (!phone) return { ...common, ...narrowPlace(rows, at) }
+  const { first, second, firstEnd, secondEnd } = phone
+  const places = [
+    ...([
+      ['first', first],
+      ['second', second],
+      ['corner', firstEnd],
+      ['act', secondEnd],
+    ] as const),
+  ]
+  const [narrow] = places.find(([, place]) => place === at) ?? []
+  return narrow === undefined ? common : { ...common, narrow }
+}
+
+function narrowPlace(rows: readonly Row[], at: number): Place {
   const buttons = [...(rows[0] ?? [])].flatMap((_, column) =>
     rows.some((row) => isForm(row[column] ?? null)) ? [column] : [],
   )
@@ -148,7 +166,8 @@ const isForm = (value: Value): value is Form => typeof value === 'object' && val
 
 function Cell({ value }: { readonly value: Value }) {
   if (value === null) return <span class="quiet">–</span>
-  if (typeof value !== 'object') return <>{String(value)}</>
+  if (typeof value === 'number') return <>{formatNumber(value)}</>
+  if (typeof value !== 'object') return <span>{value}</span>
   if (isForm(value)) return <CallButton form={value} />
   if ('time' in value) return <Time at={new Date(value.time).toISOString()} />
   return <a href={value.href}>{value.text}</a>

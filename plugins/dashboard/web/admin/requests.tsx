@@ -41,8 +41,12 @@ const columns: readonly Column<Event>[] = [
   {
     title: a('event'),
     narrow: 'first',
-    cell: (event) =>
-      event.request_id ? <a href={to('requests', event.request_id)}>{event.type}</a> : event.type,
+    cell: ({ type, request_id, app }) => (
+      <>
+        {request_id ? <a href={to('requests', request_id)}>{type}</a> : <span>{type}</span>}
+        {typeof app === 'string' && <span class="on-phone quiet">{app}</span>}
+      </>
+    ),
   },
   {
     title: a('person'),
@@ -51,6 +55,7 @@ const columns: readonly Column<Event>[] = [
   },
   {
     title: a('what'),
+    rest: true,
     cell: (event) => (
       <span class="request-line">
         {typeof event.app === 'string' && <a href={to('apps', event.app)}>{event.app}</a>}{' '}

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { formatNumber } from '../text.ts'
 import { a } from './text.ts'
 
 export interface Column<T> {
@@ -10,6 +11,8 @@ export interface Column<T> {
   readonly sort?: string
   /** Shown only if a person chooses it. */
   readonly hidden?: boolean
+  /** Takes the width that the others leave. Default: the first column of a phone's row. */
+  readonly rest?: boolean
   /**
    * Its place on a phone, where a row has two lines: the beginning of the first or second, or the end of one. Without any, the
    * first three columns are there, and others are left out.
@@ -24,6 +27,8 @@ export interface Selection {
 }
 
 const PLACES = ['first', 'second', 'corner'] as const
+
+const shown = (content: ComponentChildren) => (typeof content === 'number' ? formatNumber(content) : content)
 
 /** A table, which becomes a list of cards on narrow screens. */
 export function Table<T>(props: {
@@ -42,9 +47,13 @@ export function Table<T>(props: {
   const { label, columns, rows, keyOf, empty, sort, onSort, selection, isList } = props
   if (rows.length === 0) return <div class="empty-card">{empty}</div>
   const placed = columns.some(({ narrow }) => narrow !== undefined)
-  const styleOf = ({ number, narrow }: Column<T>, index: number) => {
+  const wide = columns.some(({ rest }) => rest)
+  const styleOf = ({ number, narrow, rest = false }: Column<T>, index: number) => {
     const place = placed ? narrow : PLACES[index]
-    return [number && 'number', place ? `in-${place}` : 'wide-only'].filter(Boolean).join(' ')
+    const takesRest = wide ? rest : place === 'first'
+    return [number && 'number', takesRest && 'takes-rest', place ? `in-${place}` : 'wide-only']
+      .filter(Boolean)
+      .join(' ')
   }
   const keys = rows.map(keyOf)
   return (
@@ -100,7 +109,7 @@ export function Table<T>(props: {
               )}
               {columns.map((column, index) => (
                 <td key={column.title} data-label={column.title} class={styleOf(column, index)}>
-                  {column.cell(row)}
+                  {shown(column.cell(row))}
                 </td>
               ))}
             </tr>

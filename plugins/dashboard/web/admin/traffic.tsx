@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
+import { formatNumber } from '../text.ts'
 import { formatBytes, Section, Shown } from './parts.tsx'
 import type { Plot } from './plot.ts'
 import { go } from './router.ts'
@@ -106,7 +107,7 @@ function Charts({ points, app }: { readonly points: readonly Point[]; readonly a
       {app === undefined && (
         <Chart
           title={a('sessionsChart')}
-          figure={String(points.at(-1)?.sessions ?? 0)}
+          figure={formatNumber(points.at(-1)?.sessions ?? 0)}
           times={times}
           onPick={onPick}
           lines={[line(a('sessions'), '--plot', (point) => point.sessions)]}

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import type { Counts } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { useList } from '../live.ts'
+import { formatNumber } from '../text.ts'
 import { Time } from './parts.tsx'
 import { BASE, to } from './router.ts'
 import { a, said } from './text.ts'
@@ -118,8 +119,8 @@ export function Figures({ sessions }: { readonly sessions: number | null }) {
       {figures.map(([page, some, all, title]) => (
         <a key={page} href={`${BASE}/${page}`}>
           <strong>
-            {some ?? '–'}
-            {all !== undefined && <small> / {all}</small>}
+            {some === undefined ? '–' : formatNumber(some)}
+            {all !== undefined && <small> / {formatNumber(all)}</small>}
           </strong>
           {title}
         </a>

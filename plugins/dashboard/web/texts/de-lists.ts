@@ -19,6 +19,7 @@ export const lists: Catalogue<typeof english> = {
   columns: 'Spalten',
   countApps: '{count:Anwendung|Anwendungen}',
   countPeople: '{count:Person|Personen}',
+  countRoles: '{count:Rolle|Rollen}',
   disableAllHelp: 'Niemand kann sie mehr öffnen, und offene Verbindungen enden.',
   doneForAll: '{verb}: für {count:Zeile|Zeilen} erledigt.',
   expired: 'Abgelaufen',

@@ -63,6 +63,7 @@ export const words: Catalogue<typeof english> = {
   disable: 'Abschalten',
   disabled: 'Abgeschaltet',
   discard: 'Änderungen verwerfen',
+  soFar: 'bisher',
   earlierVersions: '{count:frühere Fassung|frühere Fassungen}',
   fromTheStart: 'Mit dem Cluster',
   useVersion: 'Verwenden',

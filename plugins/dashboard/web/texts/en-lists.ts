@@ -16,6 +16,7 @@ export const lists = {
   columns: 'Columns',
   countApps: '{count:application|applications}',
   countPeople: '{count:person|people}',
+  countRoles: '{count:role|roles}',
   disableAllHelp: 'People can no longer open them, and live connections are cut.',
   doneForAll: '{verb}: done for {count:row|rows}.',
   expired: 'Expired',

@@ -60,6 +60,7 @@ export const words = {
   disable: 'Switch off',
   disabled: 'Switched off',
   discard: 'Discard changes',
+  soFar: 'so far',
   earlierVersions: '{count:earlier version|earlier versions}',
   fromTheStart: 'With the cluster',
   useVersion: 'Use',
