@@ -92,7 +92,7 @@ t.test('after a session ends, the focus is on the next session of the device or 
   t.strictSame(faults, [])
 })
 
-t.test('whoever has left a list is not taken back to it', async (t) => {
+t.test('a person who has left a list is not taken back to it', async (t) => {
   const user = 'row-z@northwind.example'
   const { id } = await api<{ id: string }>('POST', '/locks', { target: { user } })
   const { page } = await openTab(t)

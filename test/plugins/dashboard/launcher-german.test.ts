@@ -48,7 +48,7 @@ async function looksGerman(t: Test, page: Page, state: string): Promise<void> {
   t.strictSame(await violations(page), [], state)
 }
 
-t.test('applications, their states, what can be asked for, a search and its end', async (t) => {
+t.test('applications, their states, a favourite, the compact view and a search are German', async (t) => {
   const { page: english } = await openTab(t)
   await openPage(english, `${hub.url}/`)
   t.ok((await englishOn(english)).length > 3, 'English would be found')
@@ -73,58 +73,61 @@ t.test('applications, their states, what can be asked for, a search and its end'
   t.strictSame(faults, [])
 })
 
-t.test('nothing to open, a lock, a hub that fails, and the end of the session', async (t) => {
-  const name = 'olga@northwind.example'
-  const { page } = await openTab(t, await german(t, await dashboard.person(dashboard.claimsOf(name))))
-  const show = async (apps: readonly object[]) => {
+t.test(
+  'an empty launcher, a lock, a request, a hub that fails and an ended session are German',
+  async (t) => {
+    const name = 'olga@northwind.example'
+    const { page } = await openTab(t, await german(t, await dashboard.person(dashboard.claimsOf(name))))
+    const show = async (apps: readonly object[]) => {
+      await page.unrouteAll({ behavior: 'ignoreErrors' })
+      await page.route('**/v1/webapi/me/apps**', (route) => route.fulfill({ json: apps }))
+      await page.goto(`${hub.url}/`)
+    }
+    await show([])
+    await page.getByRole('heading', { name: 'Sie haben noch keine Anwendungen' }).waitFor()
+    t.match(await page.textContent('main'), name)
+    await looksGerman(t, page, 'no apps')
+
+    const { id } = await api<{ id: string }>('POST', '/locks', { target: { user: name } })
+    await page.getByRole('heading', { name: 'Ihr Zugriff ist gesperrt' }).waitFor()
+    await looksGerman(t, page, 'locked')
+    await api('DELETE', `/locks/${id}`)
+
+    const app = {
+      description: null,
+      labels: {},
+      group: null,
+      icon: null,
+      url: null,
+      state: 'ready',
+      requirements: [],
+    }
+    const asked = {
+      ...app,
+      name: 'ledger',
+      display_name: 'Hauptbuch',
+      request_path: '/web/access-requests/new?app=ledger',
+    }
+    await show([
+      asked,
+      { ...asked, name: 'own', display_name: 'Eigenes', request_path: null, url: hub.appUrl('own') },
+    ])
+    await page.getByRole('link', { name: 'Zugriff auf Hauptbuch anfragen' }).waitFor()
+    await looksGerman(t, page, 'to ask for')
+
     await page.unrouteAll({ behavior: 'ignoreErrors' })
-    await page.route('**/v1/webapi/me/apps**', (route) => route.fulfill({ json: apps }))
+    await page.route('**/v1/webapi/me/apps**', (route) =>
+      route.fulfill({ status: 503, json: { code: 'database' } }),
+    )
     await page.goto(`${hub.url}/`)
-  }
-  await show([])
-  await page.getByRole('heading', { name: 'Sie haben noch keine Anwendungen' }).waitFor()
-  t.match(await page.textContent('main'), name)
-  await looksGerman(t, page, 'no apps')
-
-  const { id } = await api<{ id: string }>('POST', '/locks', { target: { user: name } })
-  await page.getByRole('heading', { name: 'Ihr Zugriff ist gesperrt' }).waitFor()
-  await looksGerman(t, page, 'locked')
-  await api('DELETE', `/locks/${id}`)
-
-  const app = {
-    description: null,
-    labels: {},
-    group: null,
-    icon: null,
-    url: null,
-    state: 'ready',
-    requirements: [],
-  }
-  const asked = {
-    ...app,
-    name: 'ledger',
-    display_name: 'Hauptbuch',
-    request_path: '/web/access-requests/new?app=ledger',
-  }
-  await show([
-    asked,
-    { ...asked, name: 'own', display_name: 'Eigenes', request_path: null, url: hub.appUrl('own') },
-  ])
-  await page.getByRole('link', { name: 'Zugriff auf Hauptbuch anfragen' }).waitFor()
-  await looksGerman(t, page, 'to ask for')
-
-  await page.unrouteAll({ behavior: 'ignoreErrors' })
-  await page.route('**/v1/webapi/me/apps**', (route) =>
-    route.fulfill({ status: 503, json: { code: 'database' } }),
-  )
-  await page.goto(`${hub.url}/`)
-  await page.getByRole('button', { name: 'Noch einmal versuchen' }).waitFor()
-  await looksGerman(t, page, 'a hub that fails')
-  await page.unrouteAll({ behavior: 'ignoreErrors' })
-  await page.goto(`${hub.url}/`)
-  await page.getByRole('link', { name: 'Grafana' }).waitFor()
-  for (const { id } of await api<{ id: string }[]>('GET', `/sessions?user=${name}`))
-    await api('DELETE', `/sessions/${id}`).catch(() => {})
-  await page.getByRole('dialog', { name: 'Sie sind abgemeldet' }).waitFor()
-  await looksGerman(t, page, 'signed out')
-})
+    await page.getByRole('button', { name: 'Noch einmal versuchen' }).waitFor()
+    await looksGerman(t, page, 'a hub that fails')
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await page.goto(`${hub.url}/`)
+    await page.getByRole('link', { name: 'Grafana' }).waitFor()
+    for (const { id } of await api<{ id: string }[]>('GET', `/sessions?user=${name}`))
+      await api('DELETE', `/sessions/${id}`).catch(() => {})
+    await page.getByRole('dialog', { name: 'Sie sind abgemeldet' }).waitFor()
+    await looksGerman(t, page, 'signed out')
+  },
+)

@@ -25,7 +25,7 @@ export function keepFocus(main: HTMLElement): () => void {
     const cell = [...(row?.children ?? [])].findIndex((one) => one.contains(target))
     focus = main.contains(target) ? { on: target, row, cell, path: location.pathname } : null
   }
-  // Whoever clicks beside it has left it.
+  // A person who clicks beside it has left it.
   const onPointer = ({ target }: Event) => {
     if (target instanceof Element && !focus?.on.contains(target) && !target.closest('dialog')) focus = null
   }
