@@ -1,7 +1,7 @@
 // together: dashboard
 /** What the dashboard itself says is German in German: the head, navigation, titles, heads of columns, buttons and labels. */
 import { globSync } from 'node:fs'
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { texts as coreTexts } from '../../../core/web/pages/texts/texts.ts'
 import { de } from '../../../plugins/dashboard/web/texts/de.ts'
@@ -15,7 +15,7 @@ import { sentences as enSentences } from '../../../plugins/dashboard/web/texts/e
 import { words as enWords } from '../../../plugins/dashboard/web/texts/en-words.ts'
 import { root, textOf } from '../../read-imports.ts'
 import { openPage } from '../../screenshots/dashboard-pages.ts'
-import { administrator, browser, hub, openTab } from './browser.ts'
+import { administrator, api, browser, hub, openTab } from './browser.ts'
 
 /** Words that German has from English. */
 const BOTH =
@@ -30,11 +30,17 @@ async function saidOn(page: Page, path: string): Promise<string[]> {
   return texts.map((text) => text.replaceAll(/\s+\d*/g, ' ').trim())
 }
 
-t.test('head, navigation, titles, columns and labels are German in a German browser', async (t) => {
-  const { page: english } = await openTab(t)
+/** The administrator's browser, in German. */
+async function germanBrowser(t: { teardown(fn: () => unknown): void }): Promise<BrowserContext> {
   const storageState = await administrator.storageState()
   const context = await browser.newContext({ ignoreHTTPSErrors: true, storageState, locale: 'de-DE' })
   t.teardown(() => context.close())
+  return context
+}
+
+t.test('head, navigation, titles, columns and labels are German in a German browser', async (t) => {
+  const { page: english } = await openTab(t)
+  const context = await germanBrowser(t)
   const german = await context.newPage()
   for (const path of [
     '',
@@ -121,9 +127,7 @@ const SHOWN = `(() => {
 t.test('no page and no dialog of the administration shows an English text that German has', async (t) => {
   const unwanted = englishTexts()
   t.ok(unwanted.size > 400, `${unwanted.size} texts`)
-  const storageState = await administrator.storageState()
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, storageState, locale: 'de-DE' })
-  t.teardown(() => context.close())
+  const context = await germanBrowser(t)
   const { page } = await openTab(t, context)
   const shownOn = (): Promise<string[]> => page.evaluate(SHOWN)
   // Names of things that are English words.
@@ -159,4 +163,26 @@ t.test('the page Cluster has German for the summary of each plugin', (t) => {
     'add it to web/texts/de-said.ts',
   )
   t.end()
+})
+
+t.test('the form of an application explains each field in German', async (t) => {
+  const descriptions = (schema: { description?: string; properties?: object }): string[] => [
+    ...(schema.description === undefined ? [] : [schema.description]),
+    ...Object.values(schema.properties ?? {}).flatMap(descriptions),
+  ]
+  const english = new Set(descriptions(await api<object>('GET', '/schemas/app')))
+  t.ok(english.size > 30)
+  const helpIn = async (context: BrowserContext): Promise<readonly string[]> => {
+    const { page } = await openTab(t, context)
+    await openPage(page, `${hub.url}/web/admin/apps/+`)
+    await page.locator('form details').first().waitFor()
+    return page.locator('form .help').allTextContents()
+  }
+  const shown = (await helpIn(administrator)).filter((text) => english.has(text))
+  t.ok(shown.length >= 20, `${shown.length} fields have the help of their key`)
+  t.strictSame(
+    (await helpIn(await germanBrowser(t))).filter((text) => english.has(text)),
+    [],
+    'add it to web/texts/de-said.ts',
+  )
 })

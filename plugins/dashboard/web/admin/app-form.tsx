@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
@@ -11,7 +11,7 @@ import { readNames, TextField } from './fields.tsx'
 import { NamesField, useLabels } from './names-field.tsx'
 import { ConflictNotice, PageHead, Section, State } from './parts.tsx'
 import { BASE, go, to } from './router.ts'
-import { type Help, SpecFields } from './spec-fields.tsx'
+import { type Help, inLanguage, SpecFields } from './spec-fields.tsx'
 import { a } from './text.ts'
 
 type Result = Responses['POST /apps/test']
@@ -42,7 +42,7 @@ export function AppForm({ app }: { readonly app?: App }) {
     announce(app ? a('saved', { name }) : a('appAdded', { name }))
     go(`/apps/${encodeURIComponent(name)}`)
   }
-  const help = schema.data?.properties
+  const help = useMemo(() => schema.data && inLanguage(schema.data.properties), [schema.data])
   return (
     <>
       <PageHead

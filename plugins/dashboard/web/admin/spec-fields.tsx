@@ -12,6 +12,19 @@ export type Help = Readonly<
   >
 >
 
+/** The descriptions in the reader's language, as far as they are translated. */
+export const inLanguage = (help: Help): Help =>
+  Object.fromEntries(
+    Object.entries(help).map(([key, one]) => [
+      key,
+      one && {
+        ...one,
+        ...(one.description !== undefined && { description: said(one.description) }),
+        ...(one.properties && { properties: inLanguage(one.properties) }),
+      },
+    ]),
+  )
+
 const PRESETS = [
   ...['', 'chart', 'pulse', 'build', 'code', 'book', 'database', 'terminal', 'shield', 'mail', 'chat'],
   ...['folder', 'check', 'play', 'globe', 'cloud', 'server', 'calendar', 'money'],
