@@ -34,6 +34,7 @@ export const proposalsPage = (proposals: Proposals): DashboardPart => ({
           ...[{ word: state }, { time: Date.parse(proposed) }, problem],
         ]),
         empty: 'No agent proposes an app. `mezctl app-sources create` says which agents may.',
+        layout: { rest: 3, phone: { first: 0, firstEnd: 4, second: 1, secondEnd: 2 } },
       },
       ...pending.flatMap(({ id, name, uri, agent }) => [
         {

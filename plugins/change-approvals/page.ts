@@ -54,6 +54,7 @@ export const changesPage = (parts: {
           row.id,
         ]),
         empty: 'No change waits. `require_approval` of the plugin change-approvals chooses which changes do.',
+        layout: { rest: 1, phone: { first: 1, firstEnd: 0, second: 2, secondEnd: 3 } },
       },
     ]
     if (waiting.length > MOST_SHOWN)

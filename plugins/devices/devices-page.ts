@@ -35,6 +35,7 @@ export const devicesPage = (store: Pick<DeviceStore, 'list'>, catalog: Pick<Cata
           removalOf(one.id, one.name),
         ]),
       empty: 'Nobody has added a device.',
+      layout: { rest: 1, hidden: [5, 6, 8, 9], phone: { first: 0, firstEnd: 4, second: 1, secondEnd: 11 } },
     },
     {
       kind: 'text',

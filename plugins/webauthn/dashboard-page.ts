@@ -35,6 +35,7 @@ export function dashboardPage({ keys, users }: Pick<Deps, 'keys' | 'users'>): Pa
             lastUsed === null ? null : { time: Number(lastUsed) },
           ]),
           empty: 'Nobody has signed in yet.',
+          layout: { phone: { first: 0, firstEnd: 2, second: 1 } },
         },
       ]
     },

@@ -48,6 +48,7 @@ t.test(
   async (t) => {
     for (const [width, height, most] of [
       [1280, 800, 48],
+      [1024, 768, 48],
       [390, 844, 64],
     ] as const) {
       await page.setViewportSize({ width, height })

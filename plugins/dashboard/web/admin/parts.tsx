@@ -91,11 +91,16 @@ export function Time({ at }: { readonly at: string | null }) {
   )
 }
 
+const dayAndTime = new Intl.DateTimeFormat(language, {
+  ...({ year: '2-digit', month: 'numeric', day: 'numeric' } as const),
+  ...({ hour: 'numeric', minute: '2-digit', second: '2-digit' } as const),
+})
+
 /** A local time to the second, for logs. */
 export function Moment({ at }: { readonly at: string }) {
   const date = new Date(at)
   const isToday = date.toDateString() === new Date().toDateString()
-  const text = isToday ? date.toLocaleTimeString(language) : date.toLocaleString(language)
+  const text = isToday ? date.toLocaleTimeString(language) : dayAndTime.format(date)
   return (
     <time dateTime={at} title={`${date.toLocaleString(language)} (${date.toISOString()})`}>
       {text}

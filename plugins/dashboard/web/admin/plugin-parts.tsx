@@ -84,7 +84,7 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
     value: (row: Row) => plain(row[at] ?? null),
     number: block.rows.every((row) => typeof row[at] === 'number'),
     ...placeOf(block, at),
-    cell: (row: Row) => <Cell value={row[at] ?? null} />,
+    cell: (row: Row) => cellOf(row[at] ?? null),
   }))
   if (page !== undefined && block.total !== undefined)
     return (
@@ -163,6 +163,9 @@ function keyOfRow(row: Row): string {
 }
 
 const isForm = (value: Value): value is Form => typeof value === 'object' && value !== null && 'kind' in value
+
+/** A number is one, so that the table knows. */
+const cellOf = (value: Value) => (typeof value === 'number' ? value : <Cell value={value} />)
 
 function Cell({ value }: { readonly value: Value }) {
   if (value === null) return <span class="quiet">–</span>

@@ -28,7 +28,21 @@ export interface Selection {
 
 const PLACES = ['first', 'second', 'corner'] as const
 
-const shown = (content: ComponentChildren) => (typeof content === 'number' ? formatNumber(content) : content)
+/** A number alone says on a phone what it counts. */
+const Cell = (props: {
+  readonly title: string
+  readonly style: string
+  readonly content: ComponentChildren
+}) =>
+  typeof props.content === 'number' ? (
+    <td data-label={props.title} class={`${props.style} bare`}>
+      {formatNumber(props.content)}
+    </td>
+  ) : (
+    <td data-label={props.title} class={props.style}>
+      {props.content}
+    </td>
+  )
 
 /** A table, which becomes a list of cards on narrow screens. */
 export function Table<T>(props: {
@@ -108,9 +122,12 @@ export function Table<T>(props: {
                 </td>
               )}
               {columns.map((column, index) => (
-                <td key={column.title} data-label={column.title} class={styleOf(column, index)}>
-                  {shown(column.cell(row))}
-                </td>
+                <Cell
+                  key={column.title}
+                  title={column.title}
+                  style={styleOf(column, index)}
+                  content={column.cell(row)}
+                />
               ))}
             </tr>
           ))}
