@@ -13,6 +13,8 @@ export interface Actor {
   readonly id: string
   /** Rejects with the response if the caller may no longer call the route. Absent if the permission cannot be lost. */
   readonly stillMay?: () => Promise<void>
+  /** Runs in the transaction of each change of this caller, after its body; if it rejects, the change is not made. */
+  readonly within?: (trx: Transaction) => Promise<void>
   /**
    * The right that the route needed and the role that gave it, for the record of a change, and the other person who approved it. Absent on
    * the admin socket.

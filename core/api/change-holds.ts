@@ -1,4 +1,5 @@
 import { slotRef } from '../kernel/reference.ts'
+import type { Transaction } from './database.ts'
 import type { AdminRight, RowLabels } from './rights.ts'
 import type { Subject } from './subject.ts'
 
@@ -50,6 +51,8 @@ export interface CallMakers {
   readonly clientIp: string
   /** Asked before the route runs, and when its first change has its turn; throws `Problem`. */
   stillMay(): void
+  /** Runs in the transaction of each change that the call makes in the name of its caller; if it rejects, the change is not made. */
+  readonly within?: (trx: Transaction) => Promise<void>
 }
 
 /** A response of the API. */

@@ -61,7 +61,7 @@ export interface Revisions {
    * other changes or for the database times out.
    *
    * `by` is the caller. Once all earlier changes are known, `by.stillMay` is called; if it rejects, the change does not
-   * run and `write` rejects with the same error.
+   * run and `write` rejects with the same error. `by.within` is called after `change`, in its transaction.
    */
   write<T>(change: (trx: Transaction, change: Change) => Promise<T>, by?: Actor | null): Promise<T>
   addView(view: View): void

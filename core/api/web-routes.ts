@@ -129,6 +129,8 @@ declare module 'fastify' {
     authorizeAgain: (() => Promise<Subject>) | null
     /** For `actor` only: see `Actor.allowedBy`. Null for reading, and for routes that need no right. */
     allowedBy: NonNullable<Actor['allowedBy']> | null
+    /** For `actor` only: see `Actor.within`. */
+    withinChange: NonNullable<Actor['within']> | null
     /** For `actor` only: throws as `Actor.mayGive`. Null outside the hub. */
     mayGive: ((subject: Subject, given: GivenRights) => void) | null
     /**

@@ -17,11 +17,24 @@ export const STATES = [
 ] as const
 export type ChangeState = (typeof STATES)[number]
 
+/** What is stored between the approval and the end; `running` is of an earlier version, which did not store `made`. */
+export const BEGUN = ['started', 'made', 'running'] as const
+
 /** The state at a time: nobody has to write that a change has expired. */
-export const stateOf = (
-  { state, expires }: Pick<ChangeRow, 'state' | 'expires'>,
-  now: number,
-): ChangeState => (state === 'pending' && Number(expires) <= now ? 'expired' : (state as ChangeState))
+export function stateOf({ state, expires }: Pick<ChangeRow, 'state' | 'expires'>, now: number): ChangeState {
+  if (state === 'started' || state === 'made') return 'running'
+  return state === 'pending' && Number(expires) <= now ? 'expired' : (state as ChangeState)
+}
+
+/** Kinds whose changes are stored in transactions of their caller, and do nothing before: what was not stored was not made. */
+const STORED: readonly string[] = [
+  ...['api-token', 'app', 'app-client', 'app_source', 'authority', 'bot', 'client', 'connector'],
+  ...['device', 'invitation', 'lock', 'proposal', 'role', 'token', 'user'],
+]
+
+/** Whether a change that was not stored was not made. Otherwise it may have been: sessions end, backups are written, messages sent. */
+export const isStored = ({ right }: Pick<ChangeRow, 'right'>): boolean =>
+  STORED.includes(right.slice(0, right.lastIndexOf('.')))
 
 /** The event by which the end of a change is recorded. */
 export const EVENTS = {

@@ -11,11 +11,11 @@ import {
 import type { Grants } from '@mezite/core/administration'
 import type { LockView } from '@mezite/core/identity'
 import type { AdminCall, AdminCalls, CallAnswer, CallMakers } from '@mezite/core/types'
-import { EVENTS, isBy, isPerson, stateOf } from './change.ts'
+import { BEGUN, EVENTS, isBy, isPerson, stateOf } from './change.ts'
 import { alarmOf, type HoldParts } from './hold.ts'
 import type { ChangeRow } from './migrations.ts'
 import { createReaders } from './readers.ts'
-import { problemFor } from './reasons.ts'
+import { notOpen, problemFor } from './reasons.ts'
 import type { ChangeStore } from './store.ts'
 import { readThing } from './things.ts'
 
@@ -104,6 +104,7 @@ export function createChangeDesk(parts: DeskParts) {
       stillMay() {
         if (seen() !== since) throw outdated()
       },
+      within: (trx) => store.made(trx, row),
     }
     const call = {
       ...{ right: row.right as AdminCall['right'], method: row.method, url: row.url },
@@ -125,38 +126,38 @@ export function createChangeDesk(parts: DeskParts) {
       const conditions = now.etag === null ? {} : { 'if-match': now.etag }
       answer = await calls().make({ ...call, conditions: { ...conditions, ...kept.conditions } }, full)
     } catch (error) {
-      await close(row, 'running', 'unclear', by, 'internal_error')
+      await store.end(row, 'internal_error', withoutCheck(by))
       throw error
     }
     if (answer.status < 400) {
       const sealed = answer.body === null ? null : store.sealAnswer(row.id, answer.body)
-      await close(row, 'running', 'done', by, null, sealed)
+      await close(row, BEGUN, 'done', by, null, sealed)
       return (await store.byId(row.id)) ?? row
     }
     const problem = problemOf(answer)
     const { code } = problem
     const old = code === 'change_outdated' || code === 'changed_meanwhile'
-    await close(row, 'running', old ? 'outdated' : answer.status >= 500 ? 'unclear' : 'failed', by, code)
+    const lacking = old ? 'outdated' : answer.status < 500 ? 'failed' : undefined
+    await store.end(row, code, withoutCheck(by), lacking)
     throw problem
   }
 
   async function close(
     row: ChangeRow,
-    from: string,
+    from: string | readonly string[],
     state: keyof typeof EVENTS,
     by: Actor,
     problem: string | null,
     answer: string | null = null,
   ): Promise<void> {
     const at = from === 'pending' ? { decided: clock.now(), decided_by: by.subject.user } : {}
-    const { stillMay: _, ...whoever } = by
-    const event = { type: EVENTS[state], by: whoever, fields: { cause: problem } }
+    const event = { type: EVENTS[state], by: withoutCheck(by), fields: { cause: problem } }
     await store.move(row, { from, to: { ...at, state, problem, answer, sealed: null }, event })
   }
 
   const begun = (by: Actor, type: string, reason: string | null) => ({
     from: 'pending',
-    to: { state: 'running', decided: clock.now(), decided_by: by.subject.user, reason },
+    to: { state: 'started', decided: clock.now(), decided_by: by.subject.user, reason },
     event: { type, by, fields: reason === null ? {} : { cause: reason } },
   })
 
@@ -254,8 +255,8 @@ export function createChangeDesk(parts: DeskParts) {
 export type ChangeDesk = ReturnType<typeof createChangeDesk>
 
 const lost = ({ user_name }: ChangeRow) => `${user_name} may not make this change any more.`
-const notOpen = (state: string) =>
-  problemFor('change_not_open', `The change does not wait any more: it is ${state}.`)
+/** For the end of a change, which is stored also when whoever decided may not any more. */
+const withoutCheck = ({ stillMay: _, ...by }: Actor): Actor => by
 const outdated = () =>
   problemFor(
     'change_outdated',

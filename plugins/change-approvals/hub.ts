@@ -78,7 +78,7 @@ export default defineHubPlugin({
     const store = createChangeStore({ ...use, clock })
     const desk = createChangeDesk({ ...use, store, clock, alarm, calls, breakGlass: config.break_glass })
     const detailsOf = createDetails({ store, calls })
-    const sweep = createSweep({ store, clock, log })
+    const sweep = createSweep({ store, clock, log, revisions: use.revisions })
 
     provide.migrations(changeMigrations)
     provide.webRoutes(changeRoutes({ desk, store, detailsOf, clock }))
@@ -88,9 +88,11 @@ export default defineHubPlugin({
         opensTo: (reader) => held.some((right) => use.adminRights.reach(reader, right) !== 'none'),
       }),
     )
+    const closing = use.jobs.add({ name: 'change-approvals-closing', everyMs: MINUTE_MS, run: sweep.close })
     provide.changeHolds({
       opened(calls, rights) {
         made = calls
+        closing.runSoon()
         held = rights.filter(needsApproval)
         const unknown = patterns.filter((pattern) => !rights.some((right) => fits(pattern, right)))
         if (unknown.length > 0)
@@ -102,7 +104,6 @@ export default defineHubPlugin({
         read: (call) => readThing(calls(), call),
       }),
     })
-    use.jobs.add({ name: 'change-approvals-closing', everyMs: MINUTE_MS, run: sweep.close })
     use.jobs.add({ name: 'change-approvals-pruning', everyMs: DAY_MS, run: sweep.prune })
   },
 })

@@ -3,7 +3,9 @@ import type { Database, Migrations } from '@mezite/core'
 /** A change that waits or waited. Times in milliseconds since the epoch. */
 export interface ChangeRow {
   readonly id: string
-  /** `pending`, then `running`, then how it ended; `forced` for a change of the operator, which never waits. */
+  /**
+   * `pending`, then `started`, then `made` with the transaction that makes the change, then how it ended; `forced` for a change of the operator, which never waits.
+   */
   readonly state: string
   readonly right: string
   readonly method: string

@@ -16,6 +16,10 @@ export const { reasons, problemFor } = defineReasons({
   change_outdated: { status: 409, next: 'What the change is about was changed meanwhile, so the change was not made. Look at the new difference, and ask for the change again.' },
   change_too_large: { status: 413, en: 'A change that waits for approval has at most 256 KiB.', next: 'A change that waits for approval has at most 256 KiB. Make it in smaller parts.' },
   changes_too_many: { status: 429, en: 'Too many changes wait for approval.', next: 'Too many changes wait for approval. Have some of them decided, or take them back with `mezctl changes cancel ID`.' },
+  hub_ended: { status: 503, next: 'A hub ended while it made an approved change. `done` says that the change is stored, `failed` that it is not and never will be: ask for it again.' },
   not_for_break_glass: { status: 403, next: 'Only roles in `break_glass` of the plugin change-approvals make a change without approval. On the machine of the hub, the operator can make it.' },
   requester_lost_right: { status: 403, next: 'The person who asked for the change may not make it any more: a role, a lock or the account has changed. Deny it.' },
 })
+
+/** The refusal of whatever needs a change that waits, or that still runs. */
+export const notOpen = (state: string) => problemFor('change_not_open', `The change does not wait any more: it is ${state}.`)

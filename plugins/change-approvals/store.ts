@@ -1,6 +1,7 @@
 import type { Actor, Change, Clock, Database, Revisions, SecretBox, Transaction } from '@mezite/core'
-import { fieldsOf, type Kept } from './change.ts'
+import { BEGUN, EVENTS, fieldsOf, isStored, type Kept } from './change.ts'
 import type { ChangeRow, ChangeTables } from './migrations.ts'
+import { notOpen } from './reasons.ts'
 
 /** What the sequence of changes calls them. No decision depends on one. */
 const KIND = 'change-approval'
@@ -51,6 +52,33 @@ export function createChangeStore(parts: {
     await change.audit({ type, success: true, by, fields: { ...fieldsOf(row), ...fields } })
   }
 
+  /** Writes if the change has this state, or one of these, and, while it waits, has not expired. Resolves to whether it had. */
+  const move = (
+    row: Parameters<typeof fieldsOf>[0],
+    change: {
+      readonly from: string | readonly string[]
+      readonly to: ChangeSet
+      readonly event: Event | null
+    },
+    within?: (trx: Transaction) => Promise<void>,
+  ): Promise<boolean> => {
+    const { from, to, event } = change
+    return revisions.write(async (trx, change) => {
+      const own = trx.withTables<ChangeTables>().updateTable('change_approvals').set(to)
+      const fitting = own.where('id', '=', row.id).where('state', 'in', [from].flat())
+      const done = await (from === 'pending' && to.state !== 'expired'
+        ? fitting.where('expires', '>', clock.now())
+        : fitting
+      )
+        .returning('id')
+        .executeTakeFirst()
+      if (done === undefined) return false
+      if (event !== null) await record(change, row, event)
+      await within?.(trx)
+      return true
+    }, event?.by ?? null)
+  }
+
   return {
     sealKept: (id: string, kept: Kept) => seal(id, 'change', kept),
     /** Null: the change is over. */
@@ -67,8 +95,8 @@ export function createChangeStore(parts: {
         .select([...LISTED])
         .select((where) => where('answer', 'is not', null).as('has_answer'))
         .orderBy('id', 'desc')
-      const open = await all.where('state', 'in', ['pending', 'running']).execute()
-      const others = all.where('state', 'not in', ['pending', 'running']).limit(MOST_LISTED)
+      const open = await all.where('state', 'in', ['pending', ...BEGUN]).execute()
+      const others = all.where('state', 'not in', ['pending', ...BEGUN]).limit(MOST_LISTED)
       const found = [...open, ...(await others.execute())]
       return found.map((row) => ({ ...row, has_answer: Boolean(row.has_answer) }))
     },
@@ -91,32 +119,43 @@ export function createChangeStore(parts: {
         await trx.withTables<ChangeTables>().insertInto('change_approvals').values(row).execute()
         await record(change, row, event)
       }, event.by),
-    /** Writes if the change has this state and, while it waits, has not expired. Resolves to whether it had. */
-    move: (
-      row: Parameters<typeof fieldsOf>[0],
-      { from, to, event }: { readonly from: string; readonly to: ChangeSet; readonly event: Event | null },
-      within?: (trx: Transaction) => Promise<void>,
-    ): Promise<boolean> =>
-      revisions.write(async (trx, change) => {
-        const own = trx.withTables<ChangeTables>().updateTable('change_approvals').set(to)
-        const fitting = own.where('id', '=', row.id).where('state', '=', from)
-        const done = await (from === 'pending' && to.state !== 'expired'
-          ? fitting.where('expires', '>', clock.now())
-          : fitting
-        )
-          .returning('id')
-          .executeTakeFirst()
-        if (done === undefined) return false
-        if (event !== null) await record(change, row, event)
-        await within?.(trx)
-        return true
-      }, event?.by ?? null),
+    move,
+    /**
+     * In the transaction of the approved change: stores that it is made. Throws if the change was ended meanwhile, so that it is never made
+     * after somebody read that it was not.
+     */
+    async made(trx: Transaction, { id }: Pick<ChangeRow, 'id'>): Promise<void> {
+      const own = trx.withTables<ChangeTables>().updateTable('change_approvals').set({ state: 'made' })
+      const begun = await own
+        .where('id', '=', id)
+        .where('state', 'in', ['started', 'made'])
+        .returning('id')
+        .executeTakeFirst()
+      if (begun === undefined) throw notOpen('over')
+    },
+    /**
+     * Ends a change that has begun, and never answered or with a problem: it is done if it is stored, and from now on never made if not.
+     * `lacking`: the state then. Resolves to whether it had not ended before.
+     */
+    async end(
+      row: Pick<ChangeRow, 'right'> & Parameters<typeof fieldsOf>[0],
+      problem: string,
+      by: Actor | null,
+      lacking: keyof typeof EVENTS = isStored(row) ? 'failed' : 'unclear',
+    ): Promise<boolean> {
+      const as = (from: string, state: keyof typeof EVENTS) => ({
+        ...{ from, to: { state, problem, sealed: null } },
+        event: { type: EVENTS[state], by, fields: { cause: problem } },
+      })
+      if ((await move(row, as('started', lacking))) || (await move(row, as('made', 'done')))) return true
+      return move(row, as('running', 'unclear'))
+    },
     async forgetAnswers(before: number): Promise<void> {
       await db.updateTable('change_approvals').set({ answer: null }).where('decided', '<', before).execute()
     },
     async prune(before: number): Promise<number> {
       const old = db.deleteFrom('change_approvals').where('created', '<', before)
-      const { numDeletedRows } = await old.where('state', 'not in', ['pending', 'running']).executeTakeFirst()
+      const { numDeletedRows } = await old.where('state', 'not in', ['pending', ...BEGUN]).executeTakeFirst()
       return Number(numDeletedRows)
     },
   }

@@ -46,7 +46,12 @@ export function createChanges(
           await db.transaction().execute(async (trx) => {
             const revision = await assignRevision(trx)
             if (!alone) await checkCaller(by)
-            const { value, touches, audited } = await runChange(trx, body, changeMs)
+            const whole: typeof body = async (own, change) => {
+              const result = await body(own, change)
+              await by?.within?.(own)
+              return result
+            }
+            const { value, touches, audited } = await runChange(trx, whole, changeMs)
             if (audited.length > 0) await audit.recordIn(trx, audited)
             await logChange(trx, revision, touches)
             done({ trx, revision, value })

@@ -82,6 +82,7 @@ export async function enterMade(
     return
   }
   request.clientIp = by.clientIp
+  request.withinChange = by.within ?? null
   let approver: Subject | null = null
   const allowed = (subject: Subject | null, who: string): Subject => {
     if (subject === null) throw problemFor('access_denied', `${who} is not known any more, or is locked.`)

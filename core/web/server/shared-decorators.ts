@@ -17,12 +17,13 @@ export const sharedDecorators = fastifyPlugin(
     app.decorateRequest('authorizeAgain', null)
     app.decorateRequest('attemptSucceeded', null)
     app.decorateRequest('allowedBy', null)
+    app.decorateRequest('withinChange', null)
     app.decorateRequest('mayGive', null)
     app.decorateRequest('mayRow', null)
     app.decorateRequest('requireRow', () => {})
     app.decorateRequest('actor', {
       getter() {
-        const { subject, clientIp, id, authorizeAgain, allowedBy, mayGive } = this
+        const { subject, clientIp, id, authorizeAgain, allowedBy, mayGive, withinChange } = this
         // The rights count that the caller has at the time of the change.
         let latest = subject
         return {
@@ -31,6 +32,7 @@ export const sharedDecorators = fastifyPlugin(
             latest = (await authorizeAgain?.()) ?? latest
           },
           ...(allowedBy && { allowedBy }),
+          ...(withinChange && { within: withinChange }),
           ...(mayGive && { mayGive: (given: GivenRights) => mayGive(latest, given) }),
         }
       },

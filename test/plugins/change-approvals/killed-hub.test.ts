@@ -16,10 +16,11 @@ import { type Answer, role, startApprovalHub } from './start-approval-hub.ts'
 
 t.setTimeout(300_000)
 
-const RULES = { require_approval: ['role.update', 'api-token.create'] }
+const RULES = { require_approval: ['role.update', 'api-token.create', 'session.end'] }
 const PROGRAM = join(import.meta.dirname, 'approval-hub.ts')
 /** Of the lock of the database at which the hub stands when it is killed. */
 const PLACE = 391_139
+const TWO_MINUTES_MS = 2 * 60_000
 const ELEVEN_MINUTES_MS = 11 * 60_000
 
 const database = await createPostgresDatabase()
@@ -38,6 +39,10 @@ await copyFile(join(one, 'encryption-key'), join(two, 'encryption-key'))
 const sql = new pg.Client({ connectionString: database.url })
 await sql.connect()
 t.teardown(() => sql.end())
+/** Beside the one that holds the lock. */
+const sql2 = new pg.Client({ connectionString: database.url })
+await sql2.connect()
+t.teardown(() => sql2.end())
 await first.connect()
 const ann = await first.signIn('ann', ['admin'])
 const bob = await first.signIn('bob', ['admin'])
@@ -105,7 +110,7 @@ async function killAt(t: Test, id: string, trigger: string): Promise<void> {
   t.equal(await answer, null, 'nobody was told that the change was made')
 }
 
-const ask = async (method: string, path: string, body: object): Promise<string> => {
+const ask = async (method: string, path: string, body?: object): Promise<string> => {
   const asked = await first.call(ann, method, path, body)
   if (asked.code !== 'approval_required') throw new Error(`${asked.status} ${asked.code}`)
   return asked.change
@@ -114,14 +119,14 @@ const token = (name: string) => ask('POST', '/api-tokens', { name, roles: ['admi
 const made = async (name: string) =>
   (await first.events('token.created')).filter((one) => one.name === name).length
 const stateOf = async (id: string) => (await first.call(bob, 'GET', `/changes/${id}`)).value.state as string
-/** Changes whose hub was killed after they were begun. */
-const cutOff: string[] = []
+/** Changes whose hub was killed after they were begun, with the state that says what became of each. */
+const cutOff: (readonly [id: string, state: 'done' | 'failed'])[] = []
 const AT_STATE = (state: string) =>
   `BEFORE UPDATE ON change_approvals FOR EACH ROW WHEN (NEW.state = '${state}')`
 
 t.test('killed before the approval is stored: the change still waits, and can be approved', async (t) => {
   const id = await token('early')
-  await killAt(t, id, AT_STATE('running'))
+  await killAt(t, id, AT_STATE('started'))
   t.equal(await stateOf(id), 'pending')
   t.equal(await made('early'), 0)
   const restarted = await startSecond()
@@ -148,7 +153,7 @@ t.test(
     t.not(again, id, 'it can be asked for again')
     t.match(await first.approve(bob, again), { status: 200, value: { state: 'done' } })
     t.equal(await made('within'), 1)
-    cutOff.push(id)
+    cutOff.push([id, 'failed'])
   },
 )
 
@@ -165,7 +170,7 @@ t.test(
     const again = await token('late')
     t.match(await first.approve(bob, again), { status: 409 }, 'the name of a token is taken')
     t.equal(await made('late'), 1)
-    cutOff.push(id)
+    cutOff.push([id, 'done'])
   },
 )
 
@@ -183,7 +188,7 @@ t.test(
       'the page shows that it was made',
     )
     t.match(await first.approve(bob, again), { status: 200, value: { state: 'done' } })
-    cutOff.push(id)
+    cutOff.push([id, 'done'])
   },
 )
 
@@ -197,7 +202,7 @@ for (const [who, name] of [
     let answer: Promise<Answer> | undefined
     let removed: Promise<unknown> | undefined
     await standing(
-      AT_STATE('running'),
+      AT_STATE('started'),
       () => {
         answer = first.approve(bob, id)
       },
@@ -218,15 +223,52 @@ for (const [who, name] of [
     })
   })
 
-t.test('after ten minutes, the state of each says that somebody must look, and it is over', async (t) => {
-  await sql.query('UPDATE change_approvals SET decided = decided - $1 WHERE id = ANY($2)', [
-    ELEVEN_MINUTES_MS,
-    cutOff,
-  ])
-  for (const id of cutOff) {
-    await until(async () => (await stateOf(id)) !== 'running', 'a hub closes what was cut off', 90_000)
-    t.equal(await stateOf(id), 'unclear')
-    t.match(await first.approve(bob, id), { status: 409, code: 'change_not_open' })
-    t.equal((await first.events('change.unclear')).filter(({ change }) => change === id).length, 1)
-  }
+t.test('a change that somebody read as failed is not made by a hub that was only slow', async (t) => {
+  const id = await token('slow')
+  let answer: Promise<Answer> | undefined
+  let ended: Promise<unknown> | undefined
+  await standing(
+    AT_STATE('started'),
+    () => {
+      answer = first.approve(bob, id)
+    },
+    async () => {
+      // It has its turn after the approval, and before the change.
+      ended = sql2.query(`UPDATE change_approvals SET state = 'failed' WHERE id = $1`, [id])
+      await setTimeout(200)
+    },
+  )
+  await ended
+  t.match(await answer, { status: 409, code: 'change_not_open' })
+  t.equal(await made('slow'), 0)
+  t.equal(await stateOf(id), 'failed')
 })
+
+/** Lets the changes be as old as if their hub had ended then. */
+const age = (ids: readonly string[], ms: number) =>
+  sql.query('UPDATE change_approvals SET decided = decided - $1 WHERE id = ANY($2)', [ms, ids])
+
+t.test(
+  'the state of each says whether it was made, and it is over, a minute after its hub ended',
+  async (t) => {
+    await first.signIn('zoe', ['access'])
+    const all = await first.hub.api<{ id: string; user: string }[]>('GET', '/sessions')
+    const session = all.find(({ user }) => user === 'zoe@example.com')
+    const unstored = await ask('DELETE', `/sessions/${session?.id}`)
+    await killAt(t, unstored, AT_STATE('done'))
+    await age([unstored, ...cutOff.map(([id]) => id)], TWO_MINUTES_MS)
+    for (const [id, state] of cutOff) {
+      await until(async () => (await stateOf(id)) !== 'running', 'a hub closes what was cut off', 90_000)
+      t.match((await first.call(bob, 'GET', `/changes/${id}`)).value, { state, problem: 'hub_ended' })
+      t.match(await first.approve(bob, id), { status: 409, code: 'change_not_open' })
+      t.equal((await first.events(`change.${state}`)).filter(({ change }) => change === id).length, 1)
+    }
+
+    t.equal(await stateOf(unstored), 'running', 'the end of a session leaves no trace, and may take longer')
+    await age([unstored], ELEVEN_MINUTES_MS)
+    await until(async () => (await stateOf(unstored)) !== 'running', 'a hub closes it as well', 90_000)
+    t.match((await first.call(bob, 'GET', `/changes/${unstored}`)).value, {
+      ...{ state: 'unclear', problem: 'hub_ended' },
+    })
+  },
+)
