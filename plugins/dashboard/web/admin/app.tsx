@@ -39,13 +39,7 @@ export function App() {
   const { path } = place.value
   const [, first = '', ...rest] = path.split('/')
   const name = decode(rest.join('/'))
-  const sidebar = useRef<HTMLElement>(null)
-  useEffect(() => {
-    // On a phone the navigation is one row, which scrolls.
-    const { current: row } = sidebar
-    const entry = row?.querySelector<HTMLElement>('[aria-current]')
-    if (row && entry) row.scrollLeft = entry.offsetLeft - (row.clientWidth - entry.offsetWidth) / 2
-  }, [first])
+  useEffect(showCurrent, [first])
   const main = useRef<HTMLDivElement>(null)
   useEffect(() => keepFocus(main.current!), [])
   const opened = useRef(path)
@@ -58,7 +52,7 @@ export function App() {
   return (
     <div class="admin">
       <ConnectionNotice />
-      <nav class="sidebar" ref={sidebar} aria-label={t('administration')}>
+      <nav class="sidebar" aria-label={t('administration')}>
         <Palette />
         {openPages().map(([group, pages]) => (
           <div key={group ?? ''} class="nav-group">
@@ -85,12 +79,23 @@ export function App() {
   )
 }
 
+/** On a phone, the head and the navigation are rows that scroll: the entry of the current page is in sight. */
+function showCurrent(): void {
+  for (const row of document.querySelectorAll('header nav, .sidebar')) {
+    const entry = row.querySelector('[aria-current]')?.getBoundingClientRect()
+    if (!entry) continue
+    const { left, width } = row.getBoundingClientRect()
+    row.scrollLeft += entry.left - left - (width - entry.width) / 2
+  }
+}
+
 /** Pages that plugins add. */
 function PluginLinks({ current }: { readonly current: string | null }) {
   const { data = [] } = useResource<Responses['GET /dashboard/pages']>(
     `/dashboard/${pagesAt('dashboard.list')}`,
     ['role', 'user', 'grant', 'lock'],
   )
+  useEffect(showCurrent, [current, data.length])
   if (data.length === 0) return null
   return (
     <div class="nav-group">

@@ -33,7 +33,7 @@ export function PluginPage({ name }: { readonly name: string }) {
       {({ title, blocks }) => (
         <>
           <PageHead title={title} />
-          <Blocks of={blocks} level={2} page={name} />
+          <Blocks of={blocks} level={2} title={title} page={name} />
         </>
       )}
     </Shown>
@@ -48,7 +48,11 @@ export function PluginPanels({ of, name }: { readonly of: 'app' | 'person'; read
   )
   return panels.data?.map(({ title, blocks }) => (
     <Section key={title} title={title}>
-      {blocks === null ? <p class="notice warn">{a('panelFailed')}</p> : <Blocks of={blocks} level={3} />}
+      {blocks === null ? (
+        <p class="notice warn">{a('panelFailed')}</p>
+      ) : (
+        <Blocks of={blocks} level={3} title={title} />
+      )}
     </Section>
   ))
 }
@@ -56,6 +60,8 @@ export function PluginPanels({ of, name }: { readonly of: 'app' | 'person'; read
 interface Level {
   /** Of the headings in a block. */
   readonly level: 2 | 3
+  /** Of the page or panel. A table with another has a heading. */
+  readonly title: string
   /** The page that they are on, whose long tables the hub searches; absent on a panel. */
   readonly page?: string
 }
@@ -68,7 +74,7 @@ const Blocks = ({ of, ...level }: Level & { readonly of: readonly Block[] }) =>
 const callOf = ({ method, path }: Form): string => `${method} ${path}`
 
 function OneBlock(props: Level & { readonly block: Block; readonly place: number }) {
-  const { block, place, level, page } = props
+  const { block, level, title } = props
   if (block.kind === 'text') return <p>{block.text}</p>
   if (block.kind === 'form') return <CallForm form={block} level={level} />
   if (block.kind === 'facts')
@@ -79,6 +85,19 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
         />
       </div>
     )
+  return (
+    <>
+      {block.title !== title && (
+        <h3 class="block-title" aria-level={level}>
+          {block.title}
+        </h3>
+      )}
+      <TableBlock {...props} block={block} />
+    </>
+  )
+}
+
+function TableBlock({ block, place, page }: Level & { readonly block: Table; readonly place: number }) {
   const columns = block.columns.map((title, at) => ({
     title,
     value: (row: Row) => plain(row[at] ?? null),
@@ -113,6 +132,7 @@ function OneBlock(props: Level & { readonly block: Block; readonly place: number
 }
 
 type Place = Pick<Column<Row>, 'narrow' | 'rest' | 'hidden'>
+const LINES = ['first', 'second', 'corner', 'act'] as const
 
 /** Where a column is shown, as the plugin says. On a phone a row has else the first two columns, and its last two buttons. */
 function placeOf({ rows, layout }: Table, at: number): Place {
@@ -120,15 +140,7 @@ function placeOf({ rows, layout }: Table, at: number): Place {
   const common = { rest: rest === at, hidden: hidden.includes(at) }
   if (!phone) return { ...common, ...narrowPlace(rows, at) }
   const { first, second, firstEnd, secondEnd } = phone
-  const places = [
-    ...([
-      ['first', first],
-      ['second', second],
-      ['corner', firstEnd],
-      ['act', secondEnd],
-    ] as const),
-  ]
-  const [narrow] = places.find(([, place]) => place === at) ?? []
+  const narrow = LINES[[first, second, firstEnd, secondEnd].indexOf(at)]
   return narrow === undefined ? common : { ...common, narrow }
 }
 
@@ -215,7 +227,7 @@ function CallButton({ form }: { readonly form: Form }) {
   )
 }
 
-function CallForm({ form, level }: Level & { readonly form: Form }) {
+function CallForm({ form, level }: Pick<Level, 'level'> & { readonly form: Form }) {
   const { title, fields, submit, destructive, confirm } = form
   const [changed, setChanged] = useState<Values>({})
   const [asks, setAsks] = useState(false)
