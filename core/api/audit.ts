@@ -36,6 +36,8 @@ export interface GivenRights {
   readonly to?: string
   /** All roles of this account, those for a time included. */
   readonly user?: string
+  /** All roles of all accounts that have this role, those for a time included. */
+  readonly holdersOf?: string
   /** Labels that a thing gets: rules about those that it did not have before give rights over it. */
   readonly labels?: GivenLabels
 }

@@ -48,6 +48,10 @@ export const doors = {
     ],
     make(rooms) {
       const { certificates, config, kernel, publicNames, signIn } = rooms
+      const rolesHeld = (user: string) => [
+        ...rooms.accounts.rolesOf(user),
+        ...rooms.grants.service.list(user).map(({ role }) => role),
+      ]
       return createWebServer({
         ...rooms,
         routes: [
@@ -58,10 +62,9 @@ export const doors = {
           signIn.missingPages,
         ],
         identify: createCallerLookup(rooms),
-        rolesHeld: (user) => [
-          ...rooms.accounts.rolesOf(user),
-          ...rooms.grants.service.list(user).map(({ role }) => role),
-        ],
+        rolesHeld,
+        rolesOfHolders: (role) =>
+          [...rooms.accounts.names()].map(rolesHeld).flatMap((held) => (held.includes(role) ? held : [])),
         botOf: (user) => rooms.callers.bots().flatMap((entry) => entry.find(user) ?? [])[0],
         confirmation: {
           msFor: (roles) => kernel.service(sessionLimits)?.confirmMs?.(roles) ?? 0,

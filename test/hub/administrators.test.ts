@@ -292,6 +292,12 @@ t.test('nobody gives more rights than they have', async (t) => {
     })
     await refused(t, 'DELETE', `/locks/${id}`)
     await hub.api('DELETE', `/locks/${id}`)
+    await hub.api('PUT', '/roles/plain', role('plain', [], { allow: { app_labels: { a: 'b' } } }))
+    await hub.api('PATCH', '/users/auditor%40example.com', { roles: ['auditor', 'plain'] })
+    const ofRole = await hub.api<{ id: string }>('POST', '/locks', { target: { role: 'plain' } })
+    await refused(t, 'DELETE', `/locks/${ofRole.id}`)
+    await hub.api('PATCH', '/users/auditor%40example.com', { roles: ['auditor'] })
+    await done('DELETE', `/locks/${ofRole.id}`)
     const connector = { kind: 'oidc', version: 'v1', metadata: { name: 'own' }, spec: issuer.spec }
     t.match(await call(boss, 'PUT', '/connectors/own', connector), { status: 403, code: 'access_denied' })
     t.match(await call(boss, 'DELETE', '/connectors/sso'), { status: 403, code: 'access_denied' })

@@ -9,11 +9,10 @@ import type { Ballots, HookCalls } from '../../kernel/hook.ts'
 import { inTurns } from '../../kernel/turns.ts'
 import type { RunningCatalog } from '../catalog/catalog.ts'
 import { accountSubject, BY_AGENT } from '../users/account-subject.ts'
-import type { Account } from '../users/accounts.ts'
+import type { Account, Accounts } from '../users/accounts.ts'
 import { RequestQuery } from './access-request.ts'
 import { agentNeeds, decideForBoth } from './agents.ts'
 import { Ballot, countBallots, decisionOf } from './ballots.ts'
-import type { RunningCallers } from './callers.ts'
 import type { ExplanationNeeds } from './explanation.ts'
 import { rolesAt, subjectAt } from './subject-at.ts'
 
@@ -25,11 +24,11 @@ type Eventually<T> = T | Promise<T>
 /** A decision for a group at one app. Null: a policy looked at the person, so it is valid for nobody else. */
 type Shared = Eventually<Outlook | null>
 
-interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> {
+interface GroupNeeds extends Omit<ExplanationNeeds, 'accounts' | 'catalog' | 'users'> {
+  readonly accounts: Pick<Accounts, 'byName' | 'names'>
   readonly catalog: Pick<RunningCatalog, 'servedByHub'>
   readonly decide: HookCalls<HubHooks>['access']['decide']
-  readonly users: Pick<Users, 'byName' | 'list'>
-  readonly callers: Pick<RunningCallers, 'bots'>
+  readonly users: Pick<Users, 'byName'>
 }
 
 /**
@@ -37,11 +36,11 @@ interface GroupNeeds extends Omit<ExplanationNeeds, 'catalog' | 'users'> {
  * once for each group and app, for a session that has not met any requirement; locks are looked up for each account.
  */
 export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
-  const { accounts, grants, users, callers, locks, requirements: kinds, decide: ask, clock } = rooms
+  const { accounts, grants, users, locks, requirements: kinds, decide: ask, clock } = rooms
 
   async function groups(only?: string, request?: ReceivedRequest): Promise<readonly AccountGroup[]> {
     const found = new Map<string, { sample: Account; granted: readonly Grant[]; all: Account[] }>()
-    for await (const name of inTurns(only === undefined ? names() : [only])) {
+    for await (const name of inTurns(only === undefined ? accounts.names() : [only])) {
       const account = accounts.byName(name)
       if (account === undefined) continue
       const granted = grants.of(account.name, account.holder)
@@ -55,11 +54,6 @@ export function createAccountGroups(rooms: GroupNeeds): Explanations['groups'] {
       const own = groupOf(sample, granted, all, request)
       return sample.actsFor === undefined ? own : agentGroup(own, sample.actsFor, request)
     })
-  }
-
-  function* names() {
-    for (const { name } of users.list()) yield name
-    for (const bots of callers.bots()) yield* bots.names()
   }
 
   /** The group of an agent, which may do what both may. */

@@ -124,7 +124,8 @@ export function createLocks(parts: LocksNeeds): RunningLocks {
         // It gives the locked their rights back.
         async within({ row: { kind, target }, by }) {
           if (kind === 'user') by.mayGive?.({ user: target })
-          if (kind === 'role') by.mayGive?.({ roles: [target] })
+          // Who has the role was denied everything.
+          if (kind === 'role') by.mayGive?.({ roles: [target], holdersOf: target })
           if (kind === 'session' || target.startsWith('token:')) by.mayGive?.({ roles: ['admin'] })
           return undefined
         },

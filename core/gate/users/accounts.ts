@@ -27,12 +27,13 @@ export interface Account {
 export interface Accounts {
   byName(name: string): Account | undefined
   rolesOf(name: string): readonly string[]
+  names(): Iterable<string>
   /** The holder of each name, as the transaction sees it; a name that no account has is missing. */
   holdersIn(trx: Transaction, names: Iterable<string>): Promise<ReadonlyMap<string, string | null>>
 }
 
 interface AccountsNeeds {
-  readonly users: Pick<Users, 'byName' | 'rolesOf'>
+  readonly users: Pick<Users, 'byName' | 'list' | 'rolesOf'>
   readonly callers: { bots(): readonly Bots[] }
 }
 
@@ -62,6 +63,10 @@ export function createAccounts({ users, callers }: AccountsNeeds): Accounts {
   return {
     byName,
     rolesOf: (name) => byName(name)?.roles ?? [],
+    *names() {
+      for (const { name } of users.list()) yield name
+      for (const entry of callers.bots()) yield* entry.names()
+    },
     async holdersIn(trx, names) {
       const all = [...new Set(names)]
       const people = all.filter((name) => !name.startsWith(BOT))

@@ -18,6 +18,8 @@ export interface AdministratorOptions {
   >
   /** All roles of an account, those for a time included. Absent: it has none. */
   readonly rolesHeld?: (user: string) => readonly string[]
+  /** All roles of the accounts that have a role. Absent: nobody has it. */
+  readonly rolesOfHolders?: (role: string) => readonly string[]
 }
 
 /** What a call wants to store; asked again when the caller is. */
@@ -126,11 +128,15 @@ export function limitToRows(
 /** Throws `Problem` 403 `roles_exceed_own` unless the subject has all that is given. */
 export function requireGivable(
   subject: Subject,
-  { roles = [], rules = [], user, to, labels }: GivenRights,
-  { rights = adminsOnly, rolesHeld = () => [] }: AdministratorOptions,
+  { roles = [], rules = [], user, holdersOf, to, labels }: GivenRights,
+  { rights = adminsOnly, rolesHeld = () => [], rolesOfHolders = () => [] }: AdministratorOptions,
 ): void {
   rights.requireCover(subject, {
-    roles: [...roles, ...(user === undefined ? [] : rolesHeld(user))],
+    roles: [
+      ...roles,
+      ...(user === undefined ? [] : rolesHeld(user)),
+      ...(holdersOf === undefined ? [] : rolesOfHolders(holdersOf)),
+    ],
     rules,
     ...(labels && { labels }),
     beside: to === undefined ? [] : rolesHeld(to),

@@ -33,7 +33,15 @@ const LONGEST_NAME = 512
 export interface WebServerOptions
   extends Pick<
     GuardOptions,
-    'botOf' | 'callers' | 'confirmation' | 'holds' | 'identify' | 'revisions' | 'rolesHeld' | 'signInUrl'
+    | 'botOf'
+    | 'callers'
+    | 'confirmation'
+    | 'holds'
+    | 'identify'
+    | 'revisions'
+    | 'rolesHeld'
+    | 'rolesOfHolders'
+    | 'signInUrl'
   > {
   /** Gets the rights that the routes need, `rows` of each kind, and which call needs which, once all routes are there. */
   readonly declare?: RunningAdminRights['declare']
