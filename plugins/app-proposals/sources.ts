@@ -131,6 +131,13 @@ export const sourceResource = (changed: () => void) =>
           document: JSON.stringify(source),
           updated,
         }),
+        // Nobody decides about the labels of the apps, by which people get rights over them.
+        async within({ row, by }) {
+          const { accept, labels = {} } = readSource(JSON.parse(row.document)).spec
+          if (accept === 'always' && Object.keys(labels).length > 0)
+            by.mayGive?.({ rules: [{ kinds: ['app'], verbs: ['*'] }] })
+          return {}
+        },
       },
       remove: {},
     },

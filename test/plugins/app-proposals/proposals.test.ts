@@ -274,6 +274,81 @@ t.test('U231 a rule accepts apps at once, up to its limit, and only of its agent
   t.equal(await status('shop-auto-0'), 200, 'registered apps stay')
 })
 
+/** A call of the API by somebody who has these roles beside. */
+async function callerWith(name: string, roles: readonly string[]) {
+  const visitor = await bench.person(name, ['reaches'])
+  await hub.api('PATCH', `/users/${name}%40example.com`, { roles })
+  const [, token] = /__Host-mezite_session=([\w-]+)/.exec(visitor.cookies(new URL(hub.url).host) ?? '') ?? []
+  return async (method: string, path: string, body?: object) => {
+    const { status, text } = await hub.visitor().fetch(`${hub.url}/v1/webapi${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    return { status, code: (JSON.parse(text) as { code?: string }).code }
+  }
+}
+
+t.test(
+  'nobody gives rights over an app by accepting its labels, nor by a rule that accepts them',
+  async (t) => {
+    const role = (name: string, admin: object) =>
+      hub.api('PUT', `/roles/${name}`, {
+        ...{ kind: 'role', version: 'v1', metadata: { name } },
+        spec: { allow: { admin: [admin] } },
+      })
+    await role('boss', { kinds: ['app'], verbs: ['delete'], where: { labels: { boss: '{{user.name}}' } } })
+    await role('reviews', { kinds: ['proposal'], verbs: ['*'] })
+    await role('rules', { kinds: ['app_source'], verbs: ['*'] })
+    await role('apps', { kinds: ['app'], verbs: ['*'] })
+    const owned = { agents: ['node-*'], names: ['owned-*'], labels: { boss: ['*'], tier: ['one'] } }
+    await rule('owned', owned)
+    propose([
+      { name: 'owned-app', uri, labels: { boss: 'mallory@example.com' } },
+      { name: 'owned-plain', uri, labels: { tier: 'one' } },
+    ])
+    await untilListed('owned-app pending,owned-plain pending')
+
+    const mallory = await callerWith('mallory', ['boss', 'reviews', 'rules'])
+    const [own, plain] = [await idOf('owned-app'), await idOf('owned-plain')]
+    const accepted = (call: typeof mallory, id: string) => call('POST', `/app-proposals/${id}/accept`)
+    const lone = await callerWith('lone', ['reviews'])
+    t.match(
+      await accepted(lone, own),
+      { status: 403, code: 'roles_exceed_own' },
+      'mallory could remove the app',
+    )
+    t.equal(await names(), 'owned-app pending,owned-plain pending')
+    t.match(await accepted(lone, plain), { status: 200 }, 'no rule of a role is about this label')
+
+    const document = (spec: object) => ({
+      kind: 'app_source',
+      version: 'v1',
+      metadata: { name: 'mine' },
+      spec,
+    })
+    const put = (call: typeof mallory, spec: object) => call('PUT', '/app-sources/mine', document(spec))
+    const always = { ...owned, accept: 'always' }
+    t.match(await put(mallory, always), { status: 403, code: 'roles_exceed_own' })
+    t.match(await put(mallory, owned), { status: 201 }, 'somebody else decides about each app')
+    t.match(
+      await put(mallory, { ...always, labels: {} }),
+      { status: 200 },
+      'without labels, it gives nobody a right',
+    )
+    t.match(await put(mallory, always), { status: 403, code: 'roles_exceed_own' })
+    t.equal(await names(), 'owned-app pending', 'the hub accepts nothing by a rule that was refused')
+    const admin = await callerWith('olga', ['rules', 'apps'])
+    t.match(await put(admin, always), { status: 200 }, 'who has all rights over apps may give them')
+    await untilListed('')
+    t.match(await mallory('DELETE', '/apps/owned-app'), { status: 200 })
+
+    for (const name of ['owned', 'mine']) await hub.api('DELETE', `/app-sources/${name}`)
+    await hub.api('DELETE', '/apps/owned-plain')
+    propose([])
+  },
+)
+
 t.test('U231 an address that the agent must not dial is not reached through a proposal', async (t) => {
   await rule('shop', { agents: ['node-1'], names: ['meta'], labels: { conform: ['yes'] } })
   propose([{ name: 'meta', uri: 'http://169.254.169.254', labels }])

@@ -203,6 +203,32 @@ t.test('people with a right for some labels ask and approve for their things onl
   await call(ann, 'POST', `/changes/${foreign}/cancel`)
 })
 
+t.test(
+  'neither person gives a right that they lack by a label, and approval does not change that',
+  async (t) => {
+    const boss = { kinds: ['app'], verbs: ['delete'], where: { labels: { boss: '{{user.name}}' } } }
+    await hub.api('PUT', '/roles/boss', role('boss', [boss]))
+    await hub.api(
+      'PUT',
+      '/roles/writer',
+      role('writer', [{ kinds: ['app'], verbs: ['list', 'read', 'update'] }]),
+    )
+    const [wanda, will] = [await at.signIn('wanda', ['writer', 'boss']), await at.signIn('will', ['writer'])]
+    await hub.api('PUT', '/apps/labelled', app('labelled', {}))
+    const labels = async () => (await call(ann, 'GET', '/apps/labelled')).value.metadata.labels ?? {}
+    const asked = (by: string) =>
+      ask(by, 'PUT', '/apps/labelled', app('labelled', { boss: 'wanda@example.com' }))
+    const refused = { status: 403, code: 'roles_exceed_own' }
+    t.match(await approve(bob, await asked(wanda)), refused, 'not by the person who asked')
+    t.same(await labels(), {})
+    t.match(await approve(will, await asked(ann)), refused, 'nor by the one who approves')
+    t.same(await labels(), {})
+    t.match(await approve(bob, await asked(ann)), { status: 200, value: { state: 'done' } })
+    t.same(await labels(), { boss: 'wanda@example.com' })
+    t.match(await call(wanda, 'DELETE', '/apps/labelled'), { status: 200 }, 'app.delete does not wait here')
+  },
+)
+
 t.test('headers of the hub itself mean nothing from outside', async (t) => {
   for (const value of ['', 'x', 'undefined', 'null'])
     t.match(await call(ann, 'PUT', '/roles/team', wider, { 'x-mezite-made': value }), {
