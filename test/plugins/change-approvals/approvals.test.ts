@@ -193,11 +193,29 @@ t.test('people with a right for some labels ask and approve for their things onl
   const own = await ask(una, 'PUT', '/apps/shop', app('shop', { team: 'shop' }, 'http://127.0.0.1:11'))
   const seen = async (token: string) => (await call(token, 'GET', `/changes/${own}`)).value
   t.match((await seen(una)).difference.at(-1), { path: 'spec.uri', after: '"http://127.0.0.1:11"' })
+  const pageOf = async (token: string) => {
+    const { status, value } = await call(token, 'GET', '/dashboard/own-pages/changes')
+    t.equal(status, 200)
+    return JSON.stringify(value)
+  }
+  t.match(await pageOf(una), `/v1/webapi/changes/${own}/cancel`)
+  t.match(await pageOf(ulf), `/v1/webapi/changes/${own}/approve`)
+  for (const token of [una, ulf]) t.notMatch(await pageOf(token), foreign, 'what is not of their labels')
   await hub.api('PUT', '/apps/shop', app('shop', { team: 'other' }, 'http://127.0.0.1:12'))
   t.equal((await call(una, 'GET', '/apps/shop')).status, 404)
   const gone = await seen(una)
   t.match(gone, { state: 'pending', current: false, effect: null })
   t.same(gone.difference, [], 'what was taken out of their labels is not shown to them here either')
+  for (const token of [una, ulf]) {
+    t.notMatch(await pageOf(token), '127.0.0.1:12', 'nor on the page')
+    t.notMatch(await pageOf(token), `${own}/approve`)
+  }
+  await hub.api('PATCH', '/users/ulf%40example.com', { roles: ['access'] })
+  t.match(
+    await call(ulf, 'GET', '/dashboard/own-pages/changes'),
+    { status: 404 },
+    'without the right, no page',
+  )
   t.match((await seen(ann)).difference.at(-1), { before: '"http://127.0.0.1:12"' })
   t.equal((await call(una, 'POST', `/changes/${own}/cancel`)).status, 200)
   await call(ann, 'POST', `/changes/${foreign}/cancel`)
