@@ -124,7 +124,7 @@ export function createLocks(parts: LocksNeeds): RunningLocks {
         // It gives the locked their rights back.
         async within({ row: { kind, target }, by }) {
           if (kind === 'user') by.mayGive?.({ user: target })
-          // Who has the role was denied everything.
+          // Accounts with the role were denied everything.
           if (kind === 'role') by.mayGive?.({ roles: [target], holdersOf: target })
           if (kind === 'session' || target.startsWith('token:')) by.mayGive?.({ roles: ['admin'] })
           return undefined
