@@ -1,5 +1,6 @@
 import type { Line } from './line.ts'
 import { costs } from './lines/costs.ts'
+import { escalations } from './lines/escalations.ts'
 import { fairness } from './lines/fairness.ts'
 import { flaps } from './lines/flaps.ts'
 import { fuzz } from './lines/fuzz.ts'
@@ -29,6 +30,7 @@ export const lines: readonly Line[] = [
   slowReaders,
   fairness,
   nonsense,
+  escalations,
   fuzz,
   outage,
   flaps,

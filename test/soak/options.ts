@@ -7,6 +7,8 @@ export interface SoakOptions {
   readonly minutesGiven: boolean
   /** Requests a minute of the large installation, and with them its size. */
   readonly requests: number
+  /** Where the random choices of the line escalations begin; null: anywhere. */
+  readonly seed: number | null
   /** Lines to run, in the order of the list. */
   readonly only: readonly string[]
   /** Where the results go as JSON. */
@@ -21,6 +23,7 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
     options: {
       minutes: { type: 'string' },
       requests: { type: 'string', default: '100000' },
+      seed: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
       all: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -33,6 +36,9 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
   const requests = Number(values.requests)
   if (!(Number.isInteger(requests) && requests >= 1_000 && requests <= 10_000_000))
     throw new Error('--requests takes a whole number from 1000 to 10000000')
+  const seed = values.seed === undefined ? null : Number(values.seed)
+  if (seed !== null && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31))
+    throw new Error('--seed takes a whole number below 2147483648')
   const unknown = values.only.find((name) => !lines.includes(name))
   if (unknown !== undefined) throw new Error(`no line is called ${unknown}; there are ${lines.join(', ')}`)
   const chosen = values.only.length > 0 ? values.only : lines.slice(0, 1)
@@ -40,6 +46,7 @@ export function parseOptions(argv: readonly string[], lines: readonly string[]):
     minutes,
     minutesGiven: values.minutes !== undefined,
     requests,
+    seed,
     only: values.all ? lines : chosen,
     json: values.json ?? null,
     progress: (text) => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`),
@@ -51,13 +58,15 @@ export function helpText(lines: readonly { readonly name: string; readonly summa
   const width = Math.max(...lines.map(({ name }) => name.length))
   return `Runs the real programs under load while parts of them fail, and says what grew.
 
-  npm run soak -- [--minutes N] [--only LINE]... [--all] [--requests N] [--json FILE]
+  npm run soak -- [--minutes N] [--only LINE]... [--all] [--requests N] [--seed N]
+                      [--json FILE]
 
   --minutes N   length of the mixed traffic (default 10)
   --only LINE   run this line; may be repeated (default: ${lines[0]?.name})
   --all         run every line
   --requests N  requests a minute of the line large-installation, and with them its people, apps and
                 agents (default 100000: 10,000 people, 1,000 apps, 500 agents)
+  --seed N      begin the line escalations with this seed, to make what it found once more
   --json FILE   also write the results there
 
 Lines:
