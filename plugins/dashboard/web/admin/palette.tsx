@@ -147,8 +147,8 @@ function PaletteDialog({ onChoose, onClose }: { onChoose(hit: Hit): void; onClos
             <span class="quiet">{hit.kind}</span>
           </div>
         ))}
-        {hits.length === 0 && of === query && <p class="quiet">{a('nothingFound')}</p>}
       </div>
+      {hits.length === 0 && of === query && <p class="quiet">{a('nothingFound')}</p>}
       <p class="quiet palette-keys">{a('searchKeys')}</p>
     </dialog>
   )
