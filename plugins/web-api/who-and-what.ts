@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { type App, apiRoutes, type Catalog, inTurns, Type, type Users, type WebRoutes } from '@mezite/core'
-import type { AccountGroup, Explanations } from '@mezite/core/administration'
+import type { AccountGroup, Administration, Explanations } from '@mezite/core/administration'
 import { problemFor } from './reasons.ts'
 
 type Outlook = Awaited<ReturnType<AccountGroup['decide']>>
@@ -22,19 +23,26 @@ const Who = Type.Array(
 const What = Type.Array(
   Type.Object({ app: Type.String(), display_name: Type.String(), enabled: Type.Boolean(), ...Reason }),
 )
+const HowMany = Type.Object({
+  people: Type.Integer({ description: 'Who may open it, if need be after they meet a requirement' }),
+  bots: Type.Integer({ description: 'Accounts of programs that may open it' }),
+  roles: Type.Record(Type.String(), Type.Integer({ description: 'How many of both the role lets in' })),
+})
 const WhoQuery = Type.Closed({ app: Type.String({ minLength: 1, maxLength: 64 }) })
 const WhatQuery = Type.Closed({ user: Type.String({ minLength: 1, maxLength: 1_024 }) })
 
 /**
  * `GET /v1/webapi/access/who` and `/what`: who may open an app, and what an account may open, as the gate decides now about a session
- * that has not met any requirement: with locks, grants and every policy. Decided once for each set of roles.
+ * that has not met any requirement: with locks, grants and every policy. Decided once for each set of roles. `POST /who` counts for an
+ * app that is not stored yet, or not so.
  */
 export function whoAndWhatRoutes(rooms: {
+  readonly administration: Pick<Administration, 'apps'>
   readonly explanations: Pick<Explanations, 'groups'>
   readonly catalog: Pick<Catalog, 'byName' | 'list'>
   readonly users: Pick<Users, 'byName'>
 }): WebRoutes {
-  const { explanations, catalog, users } = rooms
+  const { administration, explanations, catalog, users } = rooms
 
   async function who(app: App) {
     const found: {
@@ -52,6 +60,18 @@ export function whoAndWhatRoutes(rooms: {
       found.push({ user: name, display_name, bot, ...(await reasonOf(group, app, outlook)) })
     }
     return found.sort((one, other) => (one.user < other.user ? -1 : 1))
+  }
+
+  async function howMany(app: App) {
+    const roles = new Map<string, number>()
+    const count = { people: 0, bots: 0 }
+    for await (const { group, name, bot } of inTurns(allOf(await explanations.groups()))) {
+      const outlook = await group.decide(name, app)
+      if (outlook.effect === 'deny') continue
+      count[bot ? 'bots' : 'people'] += 1
+      for (const role of outlook.roles) roles.set(role, (roles.get(role) ?? 0) + 1)
+    }
+    return { ...count, roles: Object.fromEntries(roles) }
   }
 
   async function what(group: AccountGroup, user: string) {
@@ -79,6 +99,15 @@ export function whoAndWhatRoutes(rooms: {
       if (app) return inTurns(await who(app))
       throw problemFor('app_not_found', `There is no app ${query.app}; \`mezctl apps ls\` lists them.`)
     })
+    const draftRoute = {
+      access,
+      summary: 'How many may open an app as a document has it, which is not stored',
+      returns: HowMany,
+    } as const
+    // With an id of its own, for which no policy knows an answer or keeps one for the stored app: grants for that app alone do not count.
+    on('POST /who', draftRoute, (_, { body }) =>
+      howMany({ ...administration.apps.read(body), id: randomUUID() }),
+    )
     const whatRoute = {
       access,
       summary: 'What a user may open, and why',

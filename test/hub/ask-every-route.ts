@@ -117,6 +117,14 @@ const MORE: readonly (readonly [method: string, path: string, body?: (count: num
   ['GET', `/access/explain?user=${person}&app=${app}`],
   ['GET', `/access/who?app=${large.app(0)}`],
   ['GET', `/access/what?user=${person}`],
+  [
+    'POST',
+    '/access/who',
+    () => ({
+      ...{ kind: 'app', version: 'v1', metadata: { name: 'draft', labels: { kind: 'shared' } } },
+      spec: { uri: 'http://127.0.0.1:1' },
+    }),
+  ],
   ['GET', `/access/explain-admin?user=${person}&verb=update&kind=app`],
   ['GET', `/dashboard/person-panels/${person}`],
   ['GET', `/dashboard/panels/${app}`],

@@ -4,6 +4,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     'GET /v1/webapi/access/explain',
     'GET /v1/webapi/access/explain-admin',
     'GET /v1/webapi/access/who',
+    'POST /v1/webapi/access/who',
     'GET /v1/webapi/access/what',
     'GET /v1/webapi/access/review',
   ],

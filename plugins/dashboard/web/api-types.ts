@@ -56,6 +56,8 @@ export interface Responses {
   'GET /users/{name}/mfa': readonly ({ readonly id: string; readonly kind: "key" | "link"; readonly type: string; readonly name: string | null; readonly level: string | null; readonly synced: boolean | null; readonly aaguid: string | null; readonly created: string | null; readonly last_used: string | null; readonly expires: string | null })[]
   /** Who opened which app in a time, how often and when last; the last 500 pairs */
   'GET /visits': readonly ({ readonly user: string | null; readonly app: string | null; readonly requests: number; readonly last: string })[]
+  /** How many may open an app as a document has it, which is not stored */
+  'POST /access/who': { readonly people: number; readonly bots: number; readonly roles: { readonly [name: string]: number } }
   /** Creates an API token */
   'POST /api-tokens': { readonly id: string; readonly name: string; readonly roles: readonly (string)[]; readonly creator: string; readonly created: string | null; readonly expires: string | null; readonly used_at: string | null; readonly token: string }
   /** Checks an app document and connects to the app from its agents, without saving it */

@@ -116,10 +116,15 @@ t.test(
     await page.keyboard.press('Enter')
     t.strictSame(await names(), ['empty=', 'region:eu=a=b', 'team=platform'], 'Enter takes the first')
 
+    const open = page
+      .getByRole('status')
+      .filter({ hasText: /^With these labels it opens for \d+ people.*: engineers \d/ })
+    await open.waitFor()
     await page.keyboard.type('team: web')
     await options.filter({ hasText: 'team=web new' }).waitFor()
     await page.keyboard.press('Enter')
     t.strictSame(await names(), ['empty=', 'region:eu=a=b', 'team=web'], 'a key has one value')
+    await page.getByRole('status').filter({ hasText: 'With these labels it opens for nobody.' }).waitFor()
     await page.keyboard.type('owner')
     await page.getByText('Nothing matches.').waitFor()
     await page.keyboard.type('=anna')

@@ -83,6 +83,38 @@ t.test('both lists say the same as the explanation of each pair, locks and grant
   await t.rejects(what('nobody@example.com'), { message: /There is no user/ })
 })
 
+t.test('how many may open an app is counted for a document that is not stored', async (t) => {
+  const count = (document: object) =>
+    hub.api<{ people: number; bots: number; roles: Record<string, number> }>('POST', '/access/who', document)
+  const listed = async (name: string) => {
+    const all = await who(name)
+    const roles = new Map<string, number>()
+    for (const role of all.flatMap(({ roles }) => roles)) roles.set(role, (roles.get(role) ?? 0) + 1)
+    const people = all.filter(({ bot }) => !bot).length
+    return { people, bots: all.length - people, roles: Object.fromEntries(roles) }
+  }
+  const document = async (name: string, labels?: object) => {
+    const { kind, version, metadata, spec } = await hub.api<Record<string, object>>('GET', `/apps/${name}`)
+    return { kind, version, metadata: { ...metadata, ...(labels && { labels }) }, spec }
+  }
+  const [name, other] = [large.app(4), large.app(50)]
+  const before = await listed(name)
+  t.ok(before.people > 10)
+  t.strictSame(await count(await document(name)), before, 'as it is stored')
+  t.strictSame(
+    await count(await document(name, {})),
+    { people: 0, bots: 0, roles: {} },
+    'no role opens no label',
+  )
+  const { metadata } = (await document(other)) as { metadata: { labels: object } }
+  const moved = await count(await document(name, metadata.labels))
+  t.strictSame(moved, await listed(other), 'with the labels of another app')
+  t.notSame(moved, before)
+  t.strictSame(await listed(name), before, 'nothing of it is kept for the stored app')
+  t.match(await document(name), { metadata: { labels: {} } })
+  await t.rejects(count({ kind: 'app' }), { status: 400, code: 'resource_invalid' })
+})
+
 t.test('a question takes at most 200 ms at 5,000 people and 1,000 apps', async (t) => {
   for (const ask of [() => who(large.app(0)), () => what(large.person(7))]) {
     let shortest = Number.POSITIVE_INFINITY

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import type { App } from './apps.tsx'
+import { may } from './rights.tsx'
 
 export type AppDocument = Pick<App, 'kind' | 'version' | 'metadata' | 'spec'>
 export type Faults = Readonly<Record<string, string>>
@@ -74,6 +75,30 @@ export function useAppDraft(app: App | undefined) {
       }))
     },
   }
+}
+
+type HowMany = Responses['POST /access/who']
+
+/** How many may open an app with the labels of the draft, and by which roles; null: not known. */
+export function useHowMany({ metadata, spec, ...draft }: AppDocument): HowMany | null {
+  const [found, setFound] = useState<HowMany | null>(null)
+  const labels = JSON.stringify(metadata.labels ?? {})
+  const mayAsk = may('access.read')
+  useEffect(() => {
+    if (!mayAsk) return
+    let latest = true
+    const show = (count: HowMany | null) => latest && setFound(count)
+    const timer = setTimeout(() => {
+      const named = { name: metadata.name || 'draft', labels: metadata.labels ?? {} }
+      const document = { ...draft, metadata: named, spec: { ...spec, uri: spec.uri || NO_TARGET_YET } }
+      call<HowMany>('POST', '/access/who', document).then(show, () => show(null))
+    }, CHECK_MS)
+    return () => {
+      latest = false
+      clearTimeout(timer)
+    }
+  }, [labels, mayAsk])
+  return found
 }
 
 /** Removes empty texts and objects, which mean the default. */

@@ -3,8 +3,8 @@ import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
 import { useResource } from '../live.ts'
-import { t } from '../text.ts'
-import { type AppDocument, documentOf, type Faults, faultsOf, useAppDraft } from './app-draft.ts'
+import { language, t } from '../text.ts'
+import { type AppDocument, documentOf, type Faults, faultsOf, useAppDraft, useHowMany } from './app-draft.ts'
 import type { App } from './apps.tsx'
 import { ActionError, announce, useAction } from './dialogs.tsx'
 import { readNames, TextField } from './fields.tsx'
@@ -14,6 +14,8 @@ import { BASE, go, to } from './router.ts'
 import { type Help, inLanguage, SpecFields } from './spec-fields.tsx'
 import { a } from './text.ts'
 
+/** Roles that are named; of more, the number. */
+const MOST_ROLES = 6
 type Result = Responses['POST /apps/test']
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
@@ -29,6 +31,7 @@ export function AppForm({ app }: { readonly app?: App }) {
   const [seen, setSeen] = useState(tag)
   const conflict = seen !== tag && !save.busy
   const labels = useLabels()
+  const howMany = useHowMany(draft)
   const same = useResource<readonly App[]>(
     app || name === '' ? null : `/apps?name=${encodeURIComponent(name)}`,
     ['app'],
@@ -114,7 +117,11 @@ export function AppForm({ app }: { readonly app?: App }) {
             chosen={Object.entries(metadata.labels ?? {}).map((pair) => pair.join('='))}
             create={labelIn}
             onChange={(pairs) => setMetadata({ labels: Object.fromEntries(pairs.map(pairIn)) })}
-          />
+          >
+            <p class="help" role="status">
+              {howMany && sayHowMany(howMany)}
+            </p>
+          </NamesField>
           <TextField
             label={a('description')}
             value={metadata.description ?? ''}
@@ -135,6 +142,19 @@ export function AppForm({ app }: { readonly app?: App }) {
       </form>
     </>
   )
+}
+
+const both = new Intl.ListFormat(language)
+/** `With these labels it opens for 3 people: engineers 2, everyone 1`, the role with the most first. */
+function sayHowMany({ people, bots, roles }: NonNullable<ReturnType<typeof useHowMany>>): string {
+  if (people + bots === 0) return a('opensForNobody')
+  const who = [a('countPeople', { count: people }), ...(bots > 0 ? [a('countBots', { count: bots })] : [])]
+  const byRole = Object.entries(roles).sort(([, one], [, other]) => other - one)
+  const shown = byRole
+    .slice(0, MOST_ROLES)
+    .map(([role, count]) => `${role} ${count.toLocaleString(language)}`)
+  const more = byRole.length > MOST_ROLES ? [`+${byRole.length - MOST_ROLES}`] : []
+  return a('opensFor', { who: both.format(who), roles: [...shown, ...more].join(', ') })
 }
 
 /** Key and value of `team=data`; a key may have a colon, a value everything. */
