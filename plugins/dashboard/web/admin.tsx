@@ -1,4 +1,5 @@
 import './style.css'
+import './admin/completion.css'
 import './admin/frame.css'
 import './admin/table.css'
 import './admin/list.css'

@@ -33,6 +33,12 @@ t.test('roles are chosen, taken away and saved with the keyboard alone', async (
   const first = await page.getByRole('option', { selected: true }).textContent()
   await page.keyboard.press('ArrowDown')
   t.not(await page.getByRole('option', { selected: true }).textContent(), first)
+  const background = (selected: boolean) =>
+    page.evaluate<string>(
+      `getComputedStyle(document.querySelector('dialog [role=option][aria-selected=${selected}]')).backgroundColor`,
+    )
+  t.not(await background(true), await background(false), 'the one that Enter takes is seen')
+  t.strictSame(await violations(page), [])
   t.equal(await page.getByRole('option', { name: 'engineers' }).count(), 0, 'it is chosen already')
   await page.keyboard.press('Escape')
   t.notOk(await isOpen(page))
