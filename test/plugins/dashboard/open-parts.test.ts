@@ -31,6 +31,8 @@ async function pageOf(t: Test, locale: string, width: number): Promise<Page> {
 
 async function check(t: Test, page: Page, state: string): Promise<void> {
   t.strictSame(await violations(page), [], state)
+  // Colours are the same in both languages.
+  if ((await page.getAttribute('html', 'lang')) !== 'en') return
   await page.emulateMedia({ colorScheme: 'dark' })
   t.strictSame(await violations(page, { runOnly: ['color-contrast'] }), [], `${state}, in the dark`)
   await page.emulateMedia({ colorScheme: 'light' })
