@@ -4,7 +4,9 @@ import { globSync } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { texts as coreTexts } from '../../../core/web/pages/texts/texts.ts'
+import { sayIn } from '../../../plugins/dashboard/part-texts.ts'
 import { de } from '../../../plugins/dashboard/web/texts/de.ts'
+import { help } from '../../../plugins/dashboard/web/texts/de-help.ts'
 import { lists as deLists } from '../../../plugins/dashboard/web/texts/de-lists.ts'
 import { said } from '../../../plugins/dashboard/web/texts/de-said.ts'
 import { sentences as deSentences } from '../../../plugins/dashboard/web/texts/de-sentences.ts'
@@ -78,6 +80,7 @@ function englishTexts(): ReadonlySet<string> {
       coreTexts.de.template[key as keyof typeof coreTexts.de.template],
     ]),
     ...Object.entries(said),
+    ...Object.entries(help),
   ]
   const german = new Set(pairs.map(([, text]) => text))
   return new Set(
@@ -165,24 +168,52 @@ t.test('the page Cluster has German for the summary of each plugin', (t) => {
   t.end()
 })
 
-t.test('the form of an application explains each field in German', async (t) => {
-  const descriptions = (schema: { description?: string; properties?: object }): string[] => [
-    ...(schema.description === undefined ? [] : [schema.description]),
-    ...Object.values(schema.properties ?? {}).flatMap(descriptions),
-  ]
-  const english = new Set(descriptions(await api<object>('GET', '/schemas/app')))
-  t.ok(english.size > 30)
-  const helpIn = async (context: BrowserContext): Promise<readonly string[]> => {
-    const { page } = await openTab(t, context)
-    await openPage(page, `${hub.url}/web/admin/apps/+`)
-    await page.locator('form details').first().waitFor()
-    return page.locator('form .help').allTextContents()
+/** Descriptions that are examples alone. */
+const EXAMPLES = [
+  '203.0.113.7, 10.0.0.0/8, 2001:db8::/32',
+  'ISO 3166-1: DE, AT, CH',
+  'pkg.Service/Method, pkg.Service/*',
+]
+
+interface Described {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, Described>>
+  readonly items?: Described
+}
+const descriptions = ({ description, properties = {}, items }: Described): string[] => [
+  ...(description === undefined ? [] : [description]),
+  ...[...Object.values(properties), ...(items ? [items] : [])].flatMap(descriptions),
+]
+
+t.test('forms and editors explain each key in German', async (t) => {
+  const say = sayIn({ de: { ...said, ...help } }, 'de')
+  const german = await germanBrowser(t)
+  for (const [kind, path, least] of [
+    ['app', '/apps/+', 20],
+    ['role', '/roles/+', 30],
+    ['oidc', '/sign-in/+', 10],
+  ] as const) {
+    const all = descriptions(await api<Described>('GET', `/schemas/${kind}`))
+    const english = new Set(all.filter((text) => !EXAMPLES.includes(text)))
+    const helpIn = async (context: BrowserContext): Promise<readonly string[]> => {
+      const { page } = await openTab(t, context)
+      await openPage(page, `${hub.url}/web/admin${path}`)
+      await page.locator('main details').first().waitFor({ state: 'attached' })
+      await page.locator('main .help').first().waitFor()
+      return page.evaluate<string[]>(
+        `[...document.querySelectorAll('.help, .keys-help dd')].map((one) => one.firstChild?.textContent ?? '')`,
+      )
+    }
+    const shown = (await helpIn(administrator)).filter((text) => english.has(text))
+    t.ok(shown.length >= least, `${path}: ${shown.length} keys have their help`)
+    const left = (await helpIn(german)).filter((text) => english.has(text))
+    t.strictSame(left, [], `${path}: add it to web/texts/de-help.ts`)
+    // The editors suggest keys of lists too.
+    if (kind !== 'app')
+      t.strictSame(
+        [...english].filter((text) => say(text) === text),
+        [],
+        kind,
+      )
   }
-  const shown = (await helpIn(administrator)).filter((text) => english.has(text))
-  t.ok(shown.length >= 20, `${shown.length} fields have the help of their key`)
-  t.strictSame(
-    (await helpIn(await germanBrowser(t))).filter((text) => english.has(text)),
-    [],
-    'add it to web/texts/de-said.ts',
-  )
 })

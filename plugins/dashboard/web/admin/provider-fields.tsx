@@ -2,7 +2,7 @@ import { useResource } from '../live.ts'
 import type { Schema } from './completion.ts'
 import { changed, textOf } from './document-text.ts'
 import { TextField } from './fields.tsx'
-import { a } from './text.ts'
+import { a, said } from './text.ts'
 
 /** What every provider needs, as fields beside its text. A change is made in the text and keeps everything else of it. */
 export function ProviderFields(props: {
@@ -16,7 +16,7 @@ export function ProviderFields(props: {
   const field = (part: 'metadata' | 'spec', key: string, label: string, required = false) => (
     <TextField
       label={label}
-      help={part === 'spec' ? schema.data?.properties?.[key]?.description : undefined}
+      help={part === 'spec' ? said(schema.data?.properties?.[key]?.description ?? '') : undefined}
       required={required}
       value={textOf((value[part] as Readonly<Record<string, unknown>> | null | undefined)?.[key])}
       // An empty one that is needed stays in the text, so that its place is not lost.

@@ -8,13 +8,14 @@ const en = { ...words, ...sentences, ...lists }
 
 /** Texts of the administration. */
 export const { text: a, load: loadAdminTexts } = createTexts(en, async () => {
-  const [{ words }, { sentences }, { lists }, { said }] = await Promise.all([
+  const [{ words }, { sentences }, { lists }, { said }, { help }] = await Promise.all([
     import('../texts/de-words.ts'),
     import('../texts/de-sentences.ts'),
     import('../texts/de-lists.ts'),
     import('../texts/de-said.ts'),
+    import('../texts/de-help.ts'),
   ])
-  say = sayIn({ de: said }, language)
+  say = sayIn({ de: { ...said, ...help } }, language)
   return { ...words, ...sentences, ...lists }
 })
 export type Key = keyof typeof en

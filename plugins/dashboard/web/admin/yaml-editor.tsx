@@ -1,6 +1,6 @@
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Schema, type Suggestion, suggestionsAt } from './completion.ts'
-import { a } from './text.ts'
+import { a, said } from './text.ts'
 
 /** A fault at a position of the text. */
 export interface Mark {
@@ -118,7 +118,7 @@ export function YamlEditor(props: {
               take(one)
             }}
           >
-            <code>{one.name}</code> <span class="quiet">{one.description}</span>
+            <code>{one.name}</code> <span class="quiet">{said(one.description)}</span>
           </div>
         ))}
       </div>
@@ -170,7 +170,7 @@ function Keys({ of }: { readonly of: Schema }) {
             <code>{key}</code>
           </dt>
           <dd>
-            {inner.description}
+            {inner.description && said(inner.description)}
             {inner.properties && <Keys of={inner} />}
           </dd>
         </div>

@@ -116,49 +116,4 @@ export const said: Readonly<Record<string, string>> = {
   server: 'Server',
   calendar: 'Kalender',
   money: 'Geld',
-  // Keys of an application, by their help in its form.
-  'Address that the agent dials: http://host:port, https://host:port or tcp://host:port; none: a proxy of your own serves the app and asks the hub (plugin verdicts)':
-    'Adresse, die der Agent anwählt: http://host:port, https://host:port oder tcp://host:port; leer: Ein eigener Proxy liefert die Anwendung aus und fragt den Hub (Plugin verdicts)',
-  'Host names of the agents that may serve the app; requests are spread over all of them':
-    'Rechnernamen der Agenten, die die Anwendung ausliefern dürfen; Anfragen verteilen sich auf alle',
-  'Host name towards browsers, below the apps domain. Default: NAME.<apps_domain>':
-    'Rechnername für Browser, unterhalb der Domain der Anwendungen. Voreinstellung: NAME.<apps_domain>',
-  'Protocol towards people. Default: tcp for a tcp:// uri, verdict for none, else http':
-    'Protokoll zu den Personen hin. Voreinstellung: tcp für eine Adresse mit tcp://, verdict für keine, sonst http',
-  'Other origins whose pages may send non-safe requests and preflights, and open WebSockets. A wildcard of `aliases` may be one: https://*.preview.apps.example.com':
-    'Andere Ursprünge, deren Seiten ändernde Anfragen und Preflights senden und WebSockets öffnen dürfen. Ein Platzhalter aus `aliases` ist möglich: https://*.preview.apps.example.com',
-  'Headers in which the app expects the verified identity: user, email, name, roles (separated by commas), each_role (one line for each), assertion (the signed token), or a template such as {email.local}. Lines of clients with these names are dropped':
-    'Header, in denen die Anwendung die geprüfte Identität erwartet: user, email, name, roles (durch Kommas getrennt), each_role (eine Zeile für jede), assertion (das signierte Token) oder eine Vorlage wie {email.local}. Zeilen mit diesen Namen, die ein Client sendet, werden entfernt',
-  'Name on the card. Default: the name of the app':
-    'Name auf der Karte. Voreinstellung: der Name der Anwendung',
-  'One line below the name. Default: the description in `metadata`':
-    'Eine Zeile unter dem Namen. Voreinstellung: die Beschreibung in `metadata`',
-  'Heading under which the launcher lists the app':
-    'Überschrift, unter der die Anwendung für die Personen aufgeführt ist',
-  'Name of a preset, or a data: URL of a PNG, JPEG or WebP image. Default: a preset for well-known apps, otherwise initials':
-    'Name einer Vorlage, oder eine data:-URL eines Bildes (PNG, JPEG oder WebP). Voreinstellung: eine Vorlage für bekannte Anwendungen, sonst die Anfangsbuchstaben',
-  'HTTP version towards the app. h2: over TLS; h2c: HTTP/2 without TLS; auto: what TLS negotiates, or without TLS HTTP/2 for gRPC calls only. gRPC needs HTTP/2. WebSockets use HTTP/1.1 in any case':
-    'HTTP-Version zur Anwendung hin. h2: über TLS; h2c: HTTP/2 ohne TLS; auto: wie TLS es aushandelt, ohne TLS HTTP/2 nur für Aufrufe mit gRPC. gRPC braucht HTTP/2. WebSockets verwenden immer HTTP/1.1',
-  'Host header towards the app: preserve (public host), upstream (host of `uri`) or a host name. Origin, Referer, Destination, Location, Content-Location, Link and Refresh follow':
-    'Host-Header zur Anwendung hin: preserve (öffentlicher Name), upstream (Rechner aus `uri`) oder ein Rechnername. Origin, Referer, Destination, Location, Content-Location, Link und Refresh richten sich danach',
-  'false accepts any certificate of the app. Prefer `ca`, which keeps the check':
-    'Ohne Haken gilt jedes Zertifikat der Anwendung. Besser ist `ca`: Die Prüfung bleibt erhalten',
-  'Name that the certificate must have and that is sent as SNI. Default: the host of `uri`':
-    'Name, den das Zertifikat haben muss und der als SNI gesendet wird. Voreinstellung: der Rechner aus `uri`',
-  'Certificates (PEM) to trust instead of the public authorities':
-    'Zertifikate (PEM), denen anstelle der öffentlichen Stellen vertraut wird',
-  'Header lines that all requests carry; each replaces the lines of its name':
-    'Header-Zeilen aller Anfragen; jede ersetzt die Zeilen mit ihrem Namen',
-  'Names of header lines that are removed from all requests':
-    'Namen von Header-Zeilen, die aus allen Anfragen entfernt werden',
-  'Header lines that all responses carry; each replaces the lines of its name':
-    'Header-Zeilen aller Antworten; jede ersetzt die Zeilen mit ihrem Namen',
-  'Names of header lines that are removed from all responses':
-    'Namen von Header-Zeilen, die aus allen Antworten entfernt werden',
-  'Longest time to connect to the app, TLS included':
-    'Längste Zeit für den Aufbau der Verbindung zur Anwendung, mit TLS',
-  'Longest time from the end of the request to the first byte of the response':
-    'Längste Zeit vom Ende der Anfrage bis zum ersten Byte der Antwort',
-  'Longest time without a byte in either direction once a transfer has begun':
-    'Längste Zeit ohne ein Byte in einer der Richtungen, nachdem eine Übertragung begonnen hat',
 }
