@@ -51,6 +51,7 @@ export type {
   DashboardBlock,
   DashboardField,
   DashboardForm,
+  DashboardLayout,
   DashboardPart,
   DashboardValue,
 } from './api/dashboard.ts'
