@@ -109,7 +109,10 @@ export function connect(): void {
   })
   stream.addEventListener('changed', (event) => {
     const { kinds } = JSON.parse(event.data) as { kinds: Record<string, unknown> | null }
-    reload(kinds === null ? null : Object.keys(kinds))
+    const changed = Object.keys(kinds ?? {})
+    // A plugin does not say on which data its content depends; on sessions, it would change all the time.
+    const isForPlugins = changed.some((kind) => kind !== 'session')
+    reload(kinds === null ? null : isForPlugins ? [...changed, 'plugin-part'] : changed)
   })
   stream.addEventListener('access', () => reload(null))
   stream.addEventListener('ended', () => {

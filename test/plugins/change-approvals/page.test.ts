@@ -217,6 +217,17 @@ t.test('the person who asked takes it back in the dashboard', async (t) => {
   t.match((await call(ann.token, 'GET', `/changes/${lock}`)).value, { state: 'cancelled' })
 })
 
+t.test('an open page shows what others ask and decide, without being loaded again', async (t) => {
+  const root = await person('root', ['admin'])
+  for (const { page } of [root, bob]) await open(page)
+  const id = await askRole('live')
+  const forms = [root, bob].map(({ page }) => page.getByRole('form', { name: /^Approve role\.update live,/ }))
+  for (const form of forms) await form.waitFor({ timeout: 15_000 })
+  t.match(await call(bob.token, 'POST', `/changes/${id}/deny`, {}), { status: 200 })
+  for (const form of forms) await form.waitFor({ state: 'detached', timeout: 15_000 })
+  t.ok((await listed(root.page, 'denied')).includes('role.update live'))
+})
+
 t.test('the page is for everybody to use: in German, in the dark and on a phone', async (t) => {
   const long = 'x'.repeat(400)
   await ask('PUT', '/roles/looked-at', role('looked-at', [], { app_labels: { team: long } }))

@@ -19,8 +19,7 @@ type Row = Table['rows'][number]
 type Value = Row[number]
 
 const PREFIX = '/v1/webapi'
-/** A plugin does not say on which data its content depends. */
-const KINDS = ['app', 'agent', 'user', 'role', 'connector', 'lock', 'key', 'bot', 'plugin-part']
+const KINDS = ['plugin-part']
 
 /** A page that a plugin adds. */
 export function PluginPage({ name }: { readonly name: string }) {
