@@ -1,9 +1,10 @@
-import { resourceRoutes, type Static, type Subject, Type, type WebRoutes } from '@mezite/core'
+import { apiRoutes, resourceRoutes, type Static, type Subject, Type, type WebRoutes } from '@mezite/core'
 import { PageQuery } from '@mezite/core/administration'
 import { durationOf, reasonOf } from './form-fields.ts'
 import { knownIn, mayRead, type RouteDeps } from './page-routes.ts'
 import { problemFor } from './reasons.ts'
 import { type AccessRequest, shownRequest, stateOf } from './request.ts'
+import type { Language } from './texts.ts'
 
 const Text = Type.Nullable(Type.String())
 const RequestResource = Type.Object({
@@ -12,6 +13,7 @@ const RequestResource = Type.Object({
     description: 'pending, approved, denied, cancelled, expired, revoked or ended',
   }),
   user: Type.String(),
+  asked_by: Type.Nullable(Type.String({ description: 'Who asked in place of the person' })),
   role: Type.String(),
   app: Text,
   reason: Type.String(),
@@ -37,6 +39,9 @@ const CreateBody = Type.Closed({
   reason: Type.Optional(Type.String({ maxLength: 2_000 })),
   break_glass: Type.Optional(Type.Boolean()),
 })
+const { break_glass: _, ...InPlace } = CreateBody.properties
+/** Break-glass is for the person alone, who confirms it with a passkey. */
+const CreateForBody = Type.Closed(InPlace)
 const ApproveBody = Type.Closed({ for: Type.Optional(Type.String({ maxLength: 20 })) })
 const DenyBody = Type.Closed({ reason: Type.Optional(Type.String({ maxLength: 2_000 })) })
 const ListQuery = Type.Closed({
@@ -49,8 +54,35 @@ const WaitQuery = Type.Closed({
 })
 const WAIT_MS = 20_000
 
+/** What a body asks for. */
+function inputOf({ app, role, for: time, reason = '' }: Static<typeof CreateForBody>, language: Language) {
+  if ((app === undefined) === (role === undefined))
+    throw problemFor('request_invalid', 'Name an app or a role, and not both.')
+  return { app, role, durationMs: durationOf(time), reason: reasonOf(reason), language }
+}
+
+/** `/v1/webapi/users/:name/access-requests`: a help desk asks in place of a person, by what the person may ask for. */
+export function inPlaceRoutes({ desk, users, clock, languageOf }: RouteDeps): WebRoutes {
+  const route = {
+    access: 'request.create',
+    summary: 'Ask for an app or a role in place of a person',
+    body: CreateForBody,
+    returns: RequestResource,
+  } as const
+  return apiRoutes('users', (on) => {
+    on('POST /:name/access-requests', route, async (name, { body, actor, headers }, reply) => {
+      const person = users.byName(name)
+      if (person === undefined) throw problemFor('user_not_found', `There is no user ${name}.`)
+      const input = inputOf(body, languageOf(headers['accept-language']))
+      const made = await desk.create(input, actor, person)
+      reply.code(201)
+      return shownRequest(made, clock.now())
+    })
+  })
+}
+
 /** `/v1/webapi/access-requests`. Callers see their own requests and those that they decide about; administrators see all. */
-export function apiRoutes(deps: RouteDeps): WebRoutes {
+export function requestRoutes(deps: RouteDeps): WebRoutes {
   const { desk, store, people, users, clock, languageOf } = deps
   /** Why somebody was denied is for those who decide. */
   function show(request: AccessRequest, { user }: Subject) {
@@ -105,12 +137,9 @@ export function apiRoutes(deps: RouteDeps): WebRoutes {
       })
       const ask = { ...user, summary: 'Ask for an app or a role', body: CreateBody }
       on('POST /', ask, async (_, { body, actor, headers }) => {
-        const { app, role, reason = '', break_glass: breakGlass = false } = body
-        if ((app === undefined) === (role === undefined))
-          throw problemFor('request_invalid', 'Name an app or a role, and not both.')
         const input = {
-          ...{ app, role, breakGlass, durationMs: durationOf(body.for), reason: reasonOf(reason) },
-          language: languageOf(headers['accept-language']),
+          ...inputOf(body, languageOf(headers['accept-language'])),
+          breakGlass: body.break_glass ?? false,
         }
         return show(await desk.create(input, actor), actor.subject)
       })

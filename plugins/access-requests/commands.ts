@@ -1,4 +1,4 @@
-import { AdminCommand, type Flat, formatTime, listOf, resourceCommands, showTable } from '@mezite/cli'
+import { AdminCommand, type Flat, formatTime, listOf, path, resourceCommands, showTable } from '@mezite/cli'
 import * as Flags from '@oclif/core/flags'
 import { RequestCancel, RequestCreate, RequestLs } from './commands/msh.ts'
 import { type AccessRequest, columns, states, targetOf } from './commands/parts.ts'
@@ -47,6 +47,33 @@ class AccessReview extends AdminCommand {
       )
       return `${table}\nUse is recorded since ${formatTime(rows[0]?.recorded_since)}.`
     })
+  }
+}
+
+class RequestsCreate extends AdminCommand {
+  static override summary = 'Ask for access in place of a person, who may ask for it'
+  static override description =
+    'The rules and limits of the person count, and the same people approve it, but never the one who has asked. The person uses msh request create.'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --user anna@example.com --app orders-db --for 2h --reason TICKET-7',
+    '<%= config.bin %> <%= command.id %> --user anna@example.com --role oncall --for 8h',
+  ]
+  static override flags = {
+    user: Flags.string({ required: true, description: 'Who gets the access', helpValue: 'USER' }),
+    app: Flags.string({ description: 'Name of an app', helpValue: 'NAME', exactlyOne: ['app', 'role'] }),
+    role: Flags.string({ description: 'Name of a role', helpValue: 'NAME' }),
+    for: Flags.string({ required: true, description: 'For how long', helpValue: 'DURATION' }),
+    reason: Flags.string({ description: 'Why', helpValue: 'TEXT' }),
+  }
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(RequestsCreate)
+    const { user, app, role, for: time, reason } = flags
+    const body = { app, role, for: time, reason }
+    const made = (await this.call(flags, 'POST', path`/users/${user}/access-requests`, {
+      body,
+    })) as AccessRequest
+    await this.show(flags, made, () => `Asked for ${targetOf(made)} for ${made.user}. The id is ${made.id}.`)
   }
 }
 
@@ -101,6 +128,7 @@ export const COMMANDS = {
     },
   }),
   'access:review': AccessReview,
+  'requests:create': RequestsCreate,
   'request:create': RequestCreate,
   'request:ls': RequestLs,
   'request:cancel': RequestCancel,

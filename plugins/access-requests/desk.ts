@@ -29,7 +29,8 @@ export interface DeskParts {
 
 /** Takes requests and decisions about them. Every method throws `Problem`. */
 export interface RequestDesk {
-  create(input: NewRequest, by: Actor): Promise<AccessRequest>
+  /** `person`: who would have the access, if somebody else asks in their place. */
+  create(input: NewRequest, by: Actor, person?: User): Promise<AccessRequest>
   /** `forMs`: for less time than was asked for. `atMostMs`: for this time, or for what was asked for if that is less. */
   approve(
     id: string,
@@ -89,8 +90,10 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       const user = users.byName(subject.user)
       return user !== undefined && confirmationOf(user, subject) !== null
     },
-    async create(input, by) {
-      const user = personOf(by)
+    async create(input, by, person) {
+      const user = person ?? personOf(by)
+      const asker =
+        person === undefined || users.byName(by.subject.user)?.key === person.key ? null : by.subject.user
       const breakGlass = input.breakGlass === true
       // Also before the change, so that a flood waits for no turn.
       requireFewer(user)
@@ -124,6 +127,7 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
           until: null,
           used: null,
           language: input.language ?? 'en',
+          asked_by: asker,
         })
         const request = (await store.findIn(trx, id)) as AccessRequest
         await change.audit({ type: 'access_request.created', success: true, by, fields: fieldsOf(request) })

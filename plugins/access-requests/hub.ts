@@ -20,7 +20,7 @@ import {
   webRoutes,
 } from '@mezite/core'
 import { confirmations, locks } from '@mezite/core/identity'
-import { apiRoutes } from './api-routes.ts'
+import { inPlaceRoutes, requestRoutes } from './api-routes.ts'
 import { createScript } from './assets.ts'
 import { dashboardPartsOf } from './dashboard-parts.ts'
 import { createDenialHelp } from './denial-help.ts'
@@ -90,7 +90,8 @@ export default defineHubPlugin({
     provide.denialHelp(createDenialHelp(parts))
     for (const { webRoutes } of Object.values(scripts)) provide.webRoutes(webRoutes)
     const routes = { ...parts, languageOf: use.pages.languageOf }
-    provide.webRoutes(apiRoutes(routes))
+    provide.webRoutes(requestRoutes(routes))
+    provide.webRoutes(inPlaceRoutes(routes))
     provide.webRoutes(pageRoutes(routes))
     const review = createAccessReview({ ...use, usage, rules })
     provide.webRoutes(reviewRoutes(review, clock))

@@ -34,6 +34,8 @@ export interface RequestRow {
   readonly used: number | null
   /** The language in which the person asked. */
   readonly language: string
+  /** Name of the administrator who asked in place of the person; null: the person did. */
+  readonly asked_by: string | null
 }
 
 /** States that are written; a pending one past `expires`, and an approved one past `until`, are over before that. */
@@ -124,6 +126,11 @@ export const requestMigrations: Migrations = {
     '0003-language': {
       async up(db) {
         await sql`ALTER TABLE access_requests ADD COLUMN language text NOT NULL DEFAULT 'en'`.execute(db)
+      },
+    },
+    '0004-asked-by': {
+      async up(db) {
+        await sql`ALTER TABLE access_requests ADD COLUMN asked_by text`.execute(db)
       },
     },
   },

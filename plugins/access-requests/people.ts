@@ -16,6 +16,11 @@ export interface People {
   requester(request: Pick<AccessRequest, 'user_key' | 'user_name' | 'holder'>): User | undefined
   /** Whether both accounts may belong to one person: the same name, identity or address. */
   same(one: Pick<AccessRequest, 'user_key' | 'holder' | 'user_name'>, other: User): boolean
+  /** Whether the account may belong to the person who would have the access, or to the one who asked in their place. */
+  hasAsked(
+    request: Pick<AccessRequest, 'user_key' | 'holder' | 'user_name' | 'asked_by'>,
+    account: User,
+  ): boolean
   /** Whether the person has decided about the request, with this account or with another one. */
   hasReviewed(request: Pick<AccessRequest, 'reviews'>, account: User): boolean
   /** Whether a lock denies the account the app, or everything, once it has the role. */
@@ -46,6 +51,11 @@ export function createPeople(rooms: {
       (address !== null && address === addressOf(other))
     )
   }
+  const isAccountOf = (name: string, account: User) =>
+    same(
+      { user_key: users.keyOf(name), user_name: name, holder: users.byName(name)?.holder ?? null },
+      account,
+    )
   return {
     rolesOf,
     isOf,
@@ -58,9 +68,11 @@ export function createPeople(rooms: {
       return account !== undefined && isOf(request, account) ? account : undefined
     },
     same,
+    hasAsked: (request, account) =>
+      same(request, account) || (request.asked_by !== null && isAccountOf(request.asked_by, account)),
     hasReviewed: ({ reviews }, account) =>
-      reviews.some(({ reviewer: user_key, reviewer_name: user_name }) =>
-        same({ user_key, user_name, holder: users.byName(user_name)?.holder ?? null }, account),
+      reviews.some(
+        ({ reviewer, reviewer_name }) => reviewer === account.key || isAccountOf(reviewer_name, account),
       ),
     isLocked: (user, role, app) =>
       locks.lockFor(

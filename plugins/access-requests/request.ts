@@ -32,6 +32,7 @@ export function stateOf({ stored, expires, until }: AccessRequest, now: number):
 export const fieldsOf = (request: AccessRequest) => ({
   request: request.id,
   name: request.user_name,
+  ...(request.asked_by !== null && { asked_by: request.asked_by }),
   role: request.role,
   app: request.app_name,
   request_reason: request.reason,
@@ -56,6 +57,7 @@ export function shownRequest(request: AccessRequest, now: number) {
     id: request.id,
     state: stateOf(request, now),
     user: request.user_name,
+    asked_by: request.asked_by,
     role: request.role,
     app: request.app_name,
     reason: request.reason,

@@ -48,6 +48,7 @@ export function reviewPage(words: Words, view: ReviewView): { readonly title: st
         ${fact(review.duration, grantedTime(words, request))}
         ${fact(review.reason, request.reason || review.noReason)}
         ${fact(review.asked, time(request.created))}
+        ${request.asked_by === null ? null : fact(review.askedBy, request.asked_by)}
         ${owner === null ? null : fact(review.owner, owner)}
         ${fact(review.gains, gainList(words, gains))}
         ${fact(review.because, review.becauseOf(request.via))}

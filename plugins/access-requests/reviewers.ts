@@ -18,7 +18,7 @@ export function createReviewers(parts: {
   const { rules, people, catalog, users, clock, requireConfirmation } = parts
 
   function reviewerOf(request: AccessRequest, user: User) {
-    if (people.same(request, user)) return null
+    if (people.hasAsked(request, user)) return null
     const { role, via, app } = request
     const wanted = { role, via, app: app === null ? null : (catalog.byId(app) ?? null) }
     return rules.reviewer(people.rolesOf(user.name), wanted)
@@ -29,7 +29,7 @@ export function createReviewers(parts: {
     reviewerOf,
     /** Throws `Problem` unless the caller may decide now. Returns when the passkey was used, if one is needed. */
     requireReviewer(request: AccessRequest, user: User, by: Actor): number | null {
-      if (people.same(request, user)) throw problems.own()
+      if (people.hasAsked(request, user)) throw problems.own()
       const reviewer = by.subject.kind === 'session' ? reviewerOf(request, user) : null
       // Nobody learns of a request that is not theirs to decide or to see.
       if (reviewer === null)

@@ -85,6 +85,7 @@ const en = {
     reason: 'Reason',
     noReason: 'none given',
     asked: 'Asked',
+    askedBy: 'Asked in place of the person by',
     owner: 'Owner',
     gains: 'What the person gains',
     gainsNothing: 'nothing: no application opens by it',
@@ -216,6 +217,7 @@ const de: Words = {
     reason: 'Grund',
     noReason: 'keiner angegeben',
     asked: 'Angefragt',
+    askedBy: 'Anstelle der Person angefragt von',
     owner: 'Verantwortlich',
     gains: 'Was die Person erhält',
     gainsNothing: 'nichts: keine Anwendung öffnet sich dadurch',
@@ -273,16 +275,12 @@ export const targetOf = (
   { app_name, role }: { readonly app_name: string | null; readonly role: string },
 ): string => app_name ?? words.role(role)
 
-const UNITS = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'm'],
-  [1_000, 's'],
-] as const
+const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 }
 
 /** A duration as the hub reads it back: `2h`. */
 export function showDuration(ms: number): string {
-  for (const [unit, name] of UNITS) if (ms >= unit && ms % unit === 0) return `${ms / unit}${name}`
+  for (const [name, unit] of Object.entries(UNITS))
+    if (ms >= unit && ms % unit === 0) return `${ms / unit}${name}`
   return `${Math.round(ms / 1_000)}s`
 }
 

@@ -14,10 +14,11 @@ export const STANDARD_ROLES: readonly RoleDocument[] = [
   roleOf('auditor', 'Sees everything but secrets, and changes nothing', [
     { kinds: ['*'], verbs: ['list', 'read'] },
   ]),
-  roleOf('helpdesk', 'Helps people who cannot sign in: locks, sessions and passkeys', [
+  roleOf('helpdesk', 'Helps people who cannot sign in: locks, sessions, passkeys and requests for access', [
     { kinds: ['lock'], verbs: ['list', 'create', 'delete'] },
     { kinds: ['session'], verbs: ['list', 'end'] },
     { kinds: ['passkey'], verbs: ['list', 'create', 'delete'] },
+    { kinds: ['request'], verbs: ['create'] },
     { kinds: ['user', 'access', 'dashboard'], verbs: ['list', 'read'] },
   ]),
   roleOf('app-owner', 'Changes the apps whose label owner names the person, or a role of the person', [

@@ -110,6 +110,7 @@ export const RIGHTS: Readonly<Record<string, readonly string[]>> = {
     'POST /v1/webapi/app-proposals/{id}/accept',
     'POST /v1/webapi/app-proposals/{id}/refuse',
   ],
+  'request.create': ['POST /v1/webapi/users/{name}/access-requests'],
   'role.delete': ['DELETE /v1/webapi/roles/{name}'],
   'role.list': ['GET /v1/webapi/roles'],
   'role.read': [

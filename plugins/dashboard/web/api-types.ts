@@ -125,6 +125,7 @@ export type Right =
   | 'proposal.delete'
   | 'proposal.list'
   | 'proposal.review'
+  | 'request.create'
   | 'role.delete'
   | 'role.list'
   | 'role.read'

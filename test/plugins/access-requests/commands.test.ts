@@ -131,6 +131,30 @@ t.test('a denial ends the waiting with status 1, and a role can be asked for', a
   t.match(revoke, { code: 1, err: /\(grant_not_live\)/ })
 })
 
+t.test('the operator asks in place of a person', async (t) => {
+  const asked = [
+    'requests',
+    'create',
+    '--user',
+    'ann@example.com',
+    '--app',
+    'orders-db',
+    '--for',
+    '1h',
+    '--reason',
+    'T-1',
+  ]
+  const { code, out, err } = await runMezctl(asked, OPERATOR)
+  t.match(
+    { code, out, err },
+    { err: '', code: 0, out: /^Asked for orders-db for ann@example.com. The id is / },
+  )
+  t.match(await runMezctl([...asked, '--role', 'oncall'], OPERATOR), { code: 2 })
+  const [request] = await hub.api<{ id: string; asked_by: string }[]>('GET', '/access-requests?state=pending')
+  t.equal(request?.asked_by, 'operator@socket')
+  t.match(await runMezctl(['requests', 'deny', request!.id], MEZCTL), { code: 0 })
+})
+
 t.test('access review lists the roles that nobody has used, also as CSV', async (t) => {
   await hub.api('POST', '/users', { name: '=cmd()', roles: ['access'] })
   const all = JSON.parse((await runMezctl(['access', 'review', '--json'], OPERATOR)).out)

@@ -29,6 +29,7 @@ const request = (id: string, more: Partial<AccessRequest>): AccessRequest => ({
   until: null,
   used: null,
   language: 'en',
+  asked_by: null,
   reviews: [],
   ...more,
 })

@@ -45,6 +45,7 @@ export async function hostileRequest() {
       until: null,
       used: null,
       language: 'en',
+      asked_by: null,
     },
     [],
   )

@@ -51,6 +51,7 @@ const request: AccessRequest = {
   until: null,
   used: null,
   language: 'en',
+  asked_by: null,
   reviews: [],
 }
 const people = {

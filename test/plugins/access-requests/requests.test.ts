@@ -701,8 +701,22 @@ t.test('forgets a closed request, with its reviews, after 400 days', async (t) =
   }
   const review = { reviewer: 'cat', reviewer_name: 'cat', approves: false, reason: null, confirmed: null }
   await db.transaction().execute(async (trx) => {
-    await store.insert(trx, { ...row, id: 'denied', state: 'denied', closed: time.now(), language: 'en' })
-    await store.insert(trx, { ...row, id: 'open', state: 'pending', closed: null, language: 'en' })
+    await store.insert(trx, {
+      ...row,
+      id: 'denied',
+      state: 'denied',
+      closed: time.now(),
+      language: 'en',
+      asked_by: null,
+    })
+    await store.insert(trx, {
+      ...row,
+      id: 'open',
+      state: 'pending',
+      closed: null,
+      language: 'en',
+      asked_by: null,
+    })
     for (const request of ['denied', 'open'])
       await store.addReview(trx, { ...review, request, time: time.now() })
   })
@@ -717,4 +731,36 @@ t.test('forgets a closed request, with its reviews, after 400 days', async (t) =
     .selectAll()
     .execute()
   t.equal(reviews.length, 1)
+})
+
+t.test('a help desk asks in place of a person, by what the person may ask for', async (t) => {
+  await role('desk', {
+    admin: [{ kinds: ['request'], verbs: ['create'] }],
+    review: { roles: ['oncall'], app_labels: { env: 'shop' } },
+  })
+  await app('till', { env: 'shop' })
+  await role('seller', { request: { roles: ['oncall'], app_labels: { env: 'shop' }, max_duration: '8h' } })
+  await role('manager', { review: { roles: ['oncall'], app_labels: { env: 'shop' } } })
+  const ina = await person('ina', ['seller'])
+  const max = await person('max', ['manager'])
+  const dora = await person('dora', ['desk'])
+  const askFor = (who: Holder, name: string, more: object = {}) =>
+    call(who, 'POST', `/users/${name}/access-requests`, { app: 'till', for: '1h', reason: 'T-1', ...more })
+  t.match(await askFor(eve, 'ina'), { status: 403, code: 'access_denied' })
+  t.match(await askFor(dora, 'nobody'), { status: 404, code: 'user_not_found' })
+  t.match(await askFor(dora, 'eve'), { status: 403, code: 'not_requestable' }, 'a person who may not ask')
+  t.match(await askFor(dora, 'ina', { for: '9h' }), { status: 400 }, 'longer than the person may ask for')
+  t.match(await askFor(dora, 'ina', { break_glass: true }), { status: 400 }, 'only the person breaks glass')
+  t.match(await askFor(dora, 'ina', { role: 'oncall' }), { status: 400 }, 'one thing')
+  const { id, ...made } = await askFor(dora, 'ina')
+  t.match(made, { status: 201, state: 'pending', user: 'ina', asked_by: 'dora' })
+  t.equal(await reach(dora, 'till'), 'label_mismatch', 'who asks gets nothing')
+  t.match(await approve(dora, id), { status: 403, code: 'own_request' })
+  t.match(await approve(ina, id), { status: 403, code: 'own_request' })
+  t.match(await askFor(dora, 'ina'), { code: 'request_exists' })
+  t.match(await approve(max, id), { status: 200, state: 'approved', asked_by: 'dora' })
+  t.equal(await reach(ina, 'till'), 'admitted')
+  const [event] = (await events('access_request.created')).filter(({ request }) => request === id)
+  t.match(event, { user: 'dora', name: 'ina', asked_by: 'dora', right: 'request.create', right_role: 'desk' })
+  t.match(await call(ina, 'POST', `/access-requests/${id}/cancel`), { status: 200, state: 'ended' })
 })
