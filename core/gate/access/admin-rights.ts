@@ -1,5 +1,6 @@
 import type { GivenLabels } from '../../api/audit.ts'
 import type { HubHooks } from '../../api/hub-hooks.ts'
+import type { Problem } from '../../api/problem.ts'
 import { problemFor } from '../../api/reasons.ts'
 import {
   ADMIN_VERBS,
@@ -122,6 +123,14 @@ export function createAdminRights({
     return undefined
   }
 
+  /** The refusal of a change that gives what the rule allows; it leads to people who have a right of it that the holder lacks. */
+  function exceeding(holder: Holder, rule: AdminRule, what: string): Problem {
+    const detail = `${what}: ${rule.kinds.join(', ')} (${rule.verbs.join(', ')}).`
+    const right = [...declared].find((one) => concerns(rule, one) && reach(holder, one) !== 'all')
+    const members = right && { right }
+    return Object.assign(problemFor('roles_exceed_own', detail, members), members && { lacks: members })
+  }
+
   const api: RunningAdminRights = {
     reach,
     declare(rights, rows, of) {
@@ -157,16 +166,17 @@ export function createAdminRights({
       const lacking = [...rules, ...rulesBehind(roles), ...widened].find((rule) => !covers(holder, rule))
       const gained = labels && gainedBy(holder, labels)
       if (gained)
-        throw problemFor(
-          'roles_exceed_own',
-          `By these labels somebody would have rights over it that you lack: ${labels.kind} (${gained.verbs.join(', ')}).`,
+        throw exceeding(
+          holder,
+          { ...gained, kinds: [labels.kind] },
+          'By these labels somebody would have rights over it that you lack',
         )
-      if (lacking === undefined) return
-      const right = `${lacking.kinds.join(', ')} (${lacking.verbs.join(', ')})`
-      throw problemFor(
-        'roles_exceed_own',
-        `This is about rights of administration that you do not have for everything: ${right}.`,
-      )
+      if (lacking)
+        throw exceeding(
+          holder,
+          lacking,
+          'This is about rights of administration that you do not have for everything',
+        )
     },
   }
   return api

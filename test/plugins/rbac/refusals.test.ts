@@ -130,6 +130,21 @@ t.test('a refusal about labels names the people with the right for these labels'
   )
 })
 
+t.test('a refusal to give more than one has names the people who have it', async (t) => {
+  const users = { kinds: ['user'], verbs: ['*'] }
+  await put('/roles/clerks', 'role', 'clerks', { allow: { admin: [users, reads] } })
+  const clerk = await signIn('clerk@example.com', ['clerks'])
+  const refused = await call(clerk, 'POST', '/users', { name: 'new@example.com', roles: ['keepers'] })
+  t.match(refused, {
+    status: 403,
+    code: 'roles_exceed_own',
+    right: /^app\./,
+    detail:
+      /^This is about .*: app \(\*\)\. Roles that give it: admin, .*keeper@example\.com.*`mezctl access explain/,
+    holders: { people: ['keeper@example.com', 'root@example.com'] },
+  })
+})
+
 t.test('at most five people are named, and the others are counted', async (t) => {
   for (const name of ['k1', 'k2', 'k3', 'k4', 'k5'])
     await hub.api('POST', '/users', { name: `${name}@example.com`, roles: ['keepers'] })
