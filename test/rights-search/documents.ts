@@ -20,8 +20,10 @@ export type Labels = Readonly<Record<string, string>>
 /** Somebody, or a program, who may have rights. */
 interface Holder {
   readonly name: string
-  /** Roles that count now. */
+  /** Roles that count now, those for a time included. */
   readonly roles: readonly string[]
+  /** Those of them that are for a time. What they deny, they deny for that time: without them, a person has what was theirs. */
+  readonly granted: readonly string[]
   /** Roles that a sign-in gives. */
   readonly mapped: readonly string[]
 }
@@ -76,13 +78,13 @@ export async function readDocuments(api: AdminClient): Promise<Documents> {
   const bots = of<Bot>('bot').map(({ metadata, spec }) => ({
     name: `bot:${metadata.name}`,
     roles: spec.api ? spec.roles : [],
+    granted: [],
     mapped: [],
   }))
-  const people = users.map(({ name, roles, grants }) => ({
-    name,
-    roles: [...roles, ...grants.flatMap(({ role, apps }) => (apps === null ? [role] : []))],
-    mapped,
-  }))
+  const people = users.map(({ name, roles, grants }) => {
+    const granted = grants.flatMap(({ role, apps }) => (apps === null && !roles.includes(role) ? [role] : []))
+    return { name, roles: [...roles, ...granted], granted, mapped }
+  })
   return {
     roles: new Map(of<object>('role').map(({ metadata, spec }) => [metadata.name, spec])),
     holders: new Map([...people, ...bots].map((one) => [one.name, one])),
@@ -108,7 +110,7 @@ export type Cell = string
  */
 export function cellsOf(
   { roles: documents, locked }: Documents,
-  { name, roles: own, mapped }: Holder,
+  { name, roles: own, granted, mapped }: Holder,
   rows: ReadonlyMap<string, Row>,
   rights: readonly string[],
   {
@@ -124,7 +126,9 @@ export function cellsOf(
       for (const side of [documents.get(role)?.allow?.request, documents.get(role)?.allow?.review])
         for (const next of side?.roles ?? []) reached.add(next)
   const allowed = [...reached].flatMap((role) => documents.get(role)?.allow?.admin ?? [])
-  const denied = [...held].flatMap((role) => documents.get(role)?.deny?.admin ?? [])
+  const denied = [...held]
+    .filter((role) => !potential || !granted.includes(role))
+    .flatMap((role) => documents.get(role)?.deny?.admin ?? [])
   const cells = new Set<Cell>()
   const byKind = Map.groupBy(rows, ([of]) => of.split(' ')[0])
   for (const right of rights) {

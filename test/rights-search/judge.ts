@@ -79,7 +79,12 @@ export function gainsOf(
       )
   }
   for (const holder of after.holders.values()) {
-    const nobody = { name: holder.name, roles: [], mapped: holder.name.startsWith('bot:') ? [] : had }
+    const nobody = {
+      name: holder.name,
+      roles: [],
+      granted: [],
+      mapped: holder.name.startsWith('bot:') ? [] : had,
+    }
     const old = before.holders.get(holder.name) ?? nobody
     compare(
       holder.name,
@@ -88,7 +93,7 @@ export function gainsOf(
     )
   }
   for (const one of given) {
-    const holder = typeof one === 'string' ? after.holders.get(one) : { ...one, mapped }
+    const holder = typeof one === 'string' ? after.holders.get(one) : { ...one, granted: [], mapped }
     if (holder === undefined) continue
     const cells = cellsOf(after, holder, rowsAfter, KINDS_OF_RIGHTS, { potential: true })
     compare(`who has the credential of ${holder.name}`, cells, new Set())

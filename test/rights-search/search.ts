@@ -14,7 +14,7 @@ const PATH = 3
 /** Paths from one beginning. */
 const PATHS = 40
 /** Attempts to find a shorter path. */
-const REPLAYS = 40
+const REPLAYS = 80
 
 /** What a search has done so far. */
 export interface SearchCounts {
@@ -42,7 +42,7 @@ export async function searchEscalations(
     const draw = new Draw(beginning ^ 0x5eed)
     for (let at = 0; at < PATHS && goOn(counts); at++) {
       const gained = await episode.path(draw)
-      if (gained.length > 0) throw new Error(await told(cluster, beginning, episode.steps, gained))
+      if (gained.length > 0) throw new Error(await told(cluster, beginning, episode, gained))
       if (draw.chance(0.3)) await episode.probe(draw)
     }
   }
@@ -58,6 +58,8 @@ interface Numbered extends Step {
 
 class Episode {
   readonly steps: Numbered[] = []
+  /** Numbers of the steps that changed something, or made a change wait. */
+  readonly effective = new Set<number>()
   readonly #cluster: SearchCluster
   readonly #seed: number
   readonly #counts: SearchCounts | null
@@ -181,6 +183,7 @@ class Episode {
     if (step.kind === 'request.approve') judge.approved = true
     const answer = await this.#cluster.make(step, { ids: this.#ids, tokens: this.#tokens })
     if (this.#counts) this.#counts.steps += 1
+    if (answer.status < 300 || answer.code === 'approval_required') this.effective.add(step.at)
     if (answer.code === 'approval_required') {
       this.#remember('change that waits', step.at, answer.value.change)
       this.#makers.set(reference, { by })
@@ -222,10 +225,13 @@ class Episode {
 async function told(
   cluster: SearchCluster,
   seed: number,
-  steps: readonly Numbered[],
+  { steps, effective }: Pick<Episode, 'steps' | 'effective'>,
   gained: readonly string[],
 ): Promise<string> {
-  let shortest = { steps, gained }
+  let shortest: { readonly steps: readonly Numbered[]; readonly gained: readonly string[] } = {
+    steps,
+    gained,
+  }
   let left = REPLAYS
   const attempt = async (fewer: readonly Numbered[]) => {
     left -= 1
@@ -236,6 +242,8 @@ async function told(
     return found.length > 0
   }
   const last = steps.at(-1)?.of
+  // What the hub has refused changed nothing.
+  await attempt(steps.filter(({ at, of }) => of === last || effective.has(at)))
   await attempt(steps.filter(({ of }) => of === last))
   for (
     let size = Math.ceil(shortest.steps.length / 2);

@@ -4,6 +4,8 @@ import type { Outcome, SoakFigure, SoakRun } from '../line.ts'
 
 const ROUND_MS = 60_000
 const LEAST = 1_000
+/** A round uses fewer seeds than this, one after the other; which hub it uses follows from its seeds. */
+const SEEDS = 1_000
 
 export const escalations = {
   name: 'escalations',
@@ -16,23 +18,23 @@ export const escalations = {
     const approving = await SearchCluster.start(SearchCluster.approvals)
     teardown(() => approving.stop())
     const until = performance.now() + options.minutes * 60_000
-    let seed = options.seed ?? Date.now() % 1_000_000_000
+    let seed = options.seed ?? (Date.now() % 1_000_000) * SEEDS
     let steps = 0
     let made = 0
     let probes = 0
-    for (let round = 0; performance.now() < until && !signal.aborted; round++) {
+    while (performance.now() < until && !signal.aborted) {
       options.progress(`  seed ${seed}`)
       const over = Math.min(until, performance.now() + ROUND_MS)
       // Throws with the seed and the shortest path, which ends the line.
       const counts = await searchEscalations(
-        round % 2 === 0 ? plain : approving,
+        Math.floor(seed / SEEDS) % 2 === 0 ? plain : approving,
         seed,
         () => performance.now() < over && !signal.aborted,
       )
       steps += counts.steps
       probes += counts.probes
       for (const n of counts.made.values()) made += n
-      seed += 1_000
+      seed = (Math.floor(seed / SEEDS) + 1) * SEEDS
     }
     const least = (what: string, value: number, limit: number): SoakFigure => ({
       ...{ what, value, unit: '', limit: { kind: 'least', value: limit } },
