@@ -26,6 +26,8 @@ interface Kind {
   readonly input: AuditInput
   recorded: number
   aggregated: number
+  /** What all events that were only counted have in common. */
+  shared: Record<string, unknown>
   /** 2: strangers have written several names, and the sum has none. */
   users: 1 | 2
 }
@@ -55,13 +57,13 @@ export function createDenialAggregation(record: (input: AuditInput) => void) {
     known.clear()
     strangers.clear()
     strangerEvents = 0
-    for (const { input, aggregated, users } of kinds) {
+    for (const { input, aggregated, shared, users } of kinds) {
       if (aggregated === 0) continue
-      const { requestId: _ofOne, user, ...shared } = input
+      const { requestId: _ofOne, user, ...rest } = input
       record({
-        ...shared,
+        ...rest,
         ...(users === 1 && user != null && { user }),
-        fields: { ...shared.fields, repeated: aggregated },
+        fields: { ...shared, repeated: aggregated },
       })
     }
   }
@@ -89,8 +91,11 @@ export function createDenialAggregation(record: (input: AuditInput) => void) {
         : kindOf(known, keyOf(input, input.user ?? input.by?.subject.user ?? ''), input)
       if (input.user !== kind.input.user) kind.users = 2
       const isAllowed = kind.recorded < EACH && (!stranger || strangerEvents < STRANGER_EVENTS)
-      if (!isAllowed) kind.aggregated += 1
-      else {
+      if (!isAllowed) {
+        kind.aggregated += 1
+        for (const [name, value] of Object.entries(kind.shared))
+          if (input.fields?.[name] !== value) delete kind.shared[name]
+      } else {
         kind.recorded += 1
         if (stranger) strangerEvents += 1
       }
@@ -103,13 +108,9 @@ export function createDenialAggregation(record: (input: AuditInput) => void) {
 function kindOf(kinds: Map<string, Kind>, key: string, input: AuditInput): Kind {
   const known = kinds.get(key)
   if (known) return known
-  // A copy: the input is read again at the end of the window.
-  const kind: Kind = {
-    input: { ...input, fields: { ...input.fields } },
-    recorded: 0,
-    aggregated: 0,
-    users: 1,
-  }
+  // Copies: the input is read again at the end of the window.
+  const shared = { ...input.fields }
+  const kind: Kind = { input: { ...input }, recorded: 0, aggregated: 0, shared, users: 1 }
   kinds.set(key, kind)
   return kind
 }

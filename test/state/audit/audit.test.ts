@@ -466,6 +466,21 @@ t.test('M164 a million denials of a client become ten and a count, and others ar
   t.equal(log.lines.filter(([, line]) => line === 'access denied').length, 11 + 11 + 11 + 11 + 1)
 })
 
+t.test('the sum of a flood of denials has only the fields that all of them have in common', async (t) => {
+  const memory = memorySink('enforced')
+  const { audit } = auditTo([memory.sink])
+  const denied = (operation: string) =>
+    audit.record({
+      ...{ type: 'access.denied', success: false, reason: 'access_denied', user: 'mallory' },
+      fields: { app: 'grafana', operation },
+    })
+  for (let n = 0; n < 30; n++) denied(n < 20 ? 'query' : 'mutation')
+  await audit.close()
+  const sum = memory.events().at(-1)
+  t.match(sum, { repeated: 20, app: 'grafana' })
+  t.notOk(sum && 'operation' in sum, 'the sum does not say of all what the first did')
+})
+
 t.test('M164 guesses at a name are recorded with the address that they come from', async (t) => {
   const memory = memorySink('enforced')
   const { audit } = auditTo([memory.sink])
