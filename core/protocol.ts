@@ -1,6 +1,7 @@
 /**
  * For protocols, transports and programs that speak to a hub, in addition to `@mezite/core`: byte streams, framing,
- * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release.
+ * heartbeats and budgets. Unstable until 1.0: names and signatures may change in any release. Some names have one user today, the
+ * plugin http-apps: they are contract, because a second protocol that carries HTTP needs the same ones.
  *
  * @beta
  */
