@@ -12,6 +12,13 @@ export interface NameOption {
   readonly more?: string | undefined
 }
 
+/** Whether a finger or a button of the mouse is down. */
+let isPressed = false
+const press = ({ type }: Event) => {
+  isPressed = type === 'pointerdown'
+}
+for (const type of ['pointerdown', 'pointerup', 'pointercancel']) addEventListener(type, press, true)
+
 /** Suggestions that are listed at once. */
 const MOST = 8
 /** Above every rank of the search. */
@@ -104,7 +111,7 @@ export function NamesField(props: {
     } else return
     event.preventDefault()
   }
-  const onBlur = () => {
+  const leave = () => {
     setOpen(false)
     setAt(-1)
     const exact = options.find(({ name }) => name === wanted)
@@ -112,6 +119,8 @@ export function NamesField(props: {
     if (exact) take(exact)
     else if (isNew && !options.some(({ name }) => begins(name))) take({ name: made })
   }
+  // A list that closes moves the button below it away from under the pointer, which then clicks on nothing.
+  const onBlur = () => (isPressed ? addEventListener('pointerup', leave, { once: true }) : leave())
 
   return (
     <div class="field names">
