@@ -31,10 +31,10 @@ const kinds = (): readonly (readonly [LockKind, string])[] => [
   ['session', a('session')],
 ]
 
-function targetOf(lock: Lock): string {
-  const [[kind, name] = ['', '']] = Object.entries(lock.target)
-  return `${kinds().find(([each]) => each === kind)?.[1] ?? kind} ${name}`
-}
+const kindOf = (target: Lock['target']): string =>
+  kinds().find(([kind]) => kind in target)?.[1] ?? Object.keys(target)[0] ?? ''
+
+const targetOf = ({ target }: Lock): string => `${kindOf(target)} ${Object.values(target)[0] ?? ''}`
 
 const columns = (): readonly Column<Lock>[] => [
   { title: a('target'), sort: 'target', narrow: 'first', cell: (lock) => <Target lock={lock} /> },
@@ -42,7 +42,12 @@ const columns = (): readonly Column<Lock>[] => [
     title: a('message'),
     narrow: 'second',
     rest: true,
-    cell: ({ message }) => message ?? <span class="quiet">–</span>,
+    cell: ({ target, message }) => (
+      <>
+        <span class="on-phone quiet">{kindOf(target)} · </span>
+        {message ?? <span class="quiet">–</span>}
+      </>
+    ),
   },
   { title: a('by'), cell: ({ by }) => by ?? <span class="quiet">–</span> },
   { title: a('created'), sort: 'created', cell: ({ created }) => <Time at={created} /> },
@@ -69,8 +74,7 @@ function Target({ lock }: { readonly lock: Lock }) {
     <span>{targetOf(lock)}</span>
   ) : (
     <>
-      <a href={to(page, name)}>{name}</a>{' '}
-      <span class="quiet">{kinds().find(([each]) => each === kind)?.[1]}</span>
+      <a href={to(page, name)}>{name}</a> <span class="quiet on-screen">{kindOf(lock.target)}</span>
     </>
   )
 }
