@@ -296,6 +296,7 @@ t.test('nobody gives more rights than they have', async (t) => {
     await hub.api('PATCH', '/users/auditor%40example.com', { roles: ['auditor', 'plain'] })
     const ofRole = await hub.api<{ id: string }>('POST', '/locks', { target: { role: 'plain' } })
     await refused(t, 'DELETE', `/locks/${ofRole.id}`)
+    await refused(t, 'PATCH', '/users/auditor%40example.com', { roles: ['auditor'] })
     await hub.api('PATCH', '/users/auditor%40example.com', { roles: ['auditor'] })
     await done('DELETE', `/locks/${ofRole.id}`)
     const connector = { kind: 'oidc', version: 'v1', metadata: { name: 'own' }, spec: issuer.spec }

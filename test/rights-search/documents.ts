@@ -119,16 +119,16 @@ export function cellsOf(
   }: { readonly potential?: boolean; readonly roles?: readonly string[] } = {},
 ): ReadonlySet<Cell> {
   const held = new Set(roles)
-  if (locked.has(`user ${name}`) || [...held].some((role) => locked.has(`role ${role}`))) return new Set()
+  // What roles for a time take away, they take for that time.
+  const lasting = potential ? roles.filter((role) => !granted.includes(role)) : roles
+  if (locked.has(`user ${name}`) || lasting.some((role) => locked.has(`role ${role}`))) return new Set()
   const reached = new Set(potential ? [...held, ...mapped] : held)
   if (potential)
     for (const role of reached)
       for (const side of [documents.get(role)?.allow?.request, documents.get(role)?.allow?.review])
         for (const next of side?.roles ?? []) reached.add(next)
   const allowed = [...reached].flatMap((role) => documents.get(role)?.allow?.admin ?? [])
-  const denied = [...held]
-    .filter((role) => !potential || !granted.includes(role))
-    .flatMap((role) => documents.get(role)?.deny?.admin ?? [])
+  const denied = lasting.flatMap((role) => documents.get(role)?.deny?.admin ?? [])
   const cells = new Set<Cell>()
   const byKind = Map.groupBy(rows, ([of]) => of.split(' ')[0])
   for (const right of rights) {

@@ -68,10 +68,13 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
 
   /** Whether an administrator is not locked out. The operator on the hub's machine can end a lock, so for that one all count. */
   function mayAct(row: UserTable, by: Pick<Actor, 'subject'> | null): boolean {
-    if (!isAdmin(row)) return false
+    return isAdmin(row) && (by?.subject.kind === 'operator' || !isLocked(row))
+  }
+
+  function isLocked(row: UserTable): boolean {
     const who = { user: row.name, roles: heldIn(row) }
     const subject: Subject = { ...who, kind: 'session', sessionId: null, satisfied: [] }
-    return by?.subject.kind === 'operator' || rooms.locks.lockFor(subject, null) === null
+    return rooms.locks.lockFor(subject, null) !== null
   }
 
   async function existing(trx: Transaction, name: string): Promise<UserTable> {
@@ -93,6 +96,8 @@ export function createUsers(rooms: UsersNeeds): RunningUsers {
       actor.mayGive?.(
         'issuer' in set ? { user: row.name } : { roles: changedRoles(row, { ...row, ...set }), to: row.name },
       )
+      // A lock of a role ends for those who lose the role.
+      if (isLocked(row) && !isLocked({ ...row, ...set })) actor.mayGive?.({ user: row.name })
       if (!isAdmin({ ...row, ...set })) await guardAdmins(row, () => view.rowsOf(trx, null), actor, mayAct)
       await trx.withTables<AccessTables>().updateTable('users').set(set).where('key', '=', key).execute()
       await also?.(trx, change, key, row)
