@@ -244,10 +244,10 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
-  'lines of the core without testing': 41_990,
-  'lines of all sources, without tests and examples': 129_400,
-  'arrows between parts of the core, types included': 192,
-  'names of the contract that one package uses, or none': 68,
+  'lines of the core without testing': 41_879,
+  'lines of all sources, without tests and examples': 128_741,
+  'arrows between parts of the core, types included': 189,
+  'names of the contract that one package uses, or none': 64,
   'names of @mezite/core/protocol': 72,
 }
 
