@@ -15,8 +15,8 @@ import { BEGUN, EVENTS, isBy, isPerson, stateOf } from './change.ts'
 import { alarmOf, type HoldParts } from './hold.ts'
 import type { ChangeRow } from './migrations.ts'
 import { createReaders } from './readers.ts'
-import { notOpen, problemFor } from './reasons.ts'
-import type { ChangeStore } from './store.ts'
+import { problemFor } from './reasons.ts'
+import { type ChangeStore, notOpen } from './store.ts'
 import { readThing } from './things.ts'
 
 export interface DeskParts {

@@ -20,6 +20,3 @@ export const { reasons, problemFor } = defineReasons({
   not_for_break_glass: { status: 403, next: 'Only roles in `break_glass` of the plugin change-approvals make a change without approval. On the machine of the hub, the operator can make it.' },
   requester_lost_right: { status: 403, next: 'The person who asked for the change may not make it any more: a role, a lock or the account has changed. Deny it.' },
 })
-
-/** The refusal of whatever needs a change that waits, or that still runs. */
-export const notOpen = (state: string) => problemFor('change_not_open', `The change does not wait any more: it is ${state}.`)

@@ -1,7 +1,7 @@
 import type { Actor, Change, Clock, Database, Revisions, SecretBox, Transaction } from '@mezite/core'
 import { BEGUN, EVENTS, fieldsOf, isStored, type Kept } from './change.ts'
 import type { ChangeRow, ChangeTables } from './migrations.ts'
-import { notOpen } from './reasons.ts'
+import { problemFor } from './reasons.ts'
 
 /** What the sequence of changes calls them. No decision depends on one. */
 const KIND = 'change-approval'
@@ -27,6 +27,9 @@ export interface Event {
   readonly by: Actor | null
   readonly fields?: Readonly<Record<string, string | null>>
 }
+
+/** The refusal of whatever needs a change that waits, or that still runs. */
+export const notOpen = (state: string) => problemFor('change_not_open', `The change is ${state} already.`)
 
 /** The stored changes. */
 export function createChangeStore(parts: {

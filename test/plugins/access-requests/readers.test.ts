@@ -59,6 +59,7 @@ const people = {
   isOf: ({ user_key }: Pick<AccessRequest, 'user_key'>, account: Pick<User, 'key'>) =>
     user_key === account.key,
   same: ({ user_key }: Pick<AccessRequest, 'user_key'>, account: User) => user_key === account.key,
+  hasAsked: ({ user_key }: Pick<AccessRequest, 'user_key'>, account: User) => user_key === account.key,
 }
 const users = { byName: (name: string) => known.get(name) }
 const reviewers = createReviewers({
