@@ -64,7 +64,7 @@ export function largeShots(hub: { readonly url: string }): Shot[] {
     at('search', '/web/admin', async (page) => {
       await page.keyboard.press('Control+k')
       await page.keyboard.type('grafana berlin')
-      await page.locator('.palette [role=option]').first().waitFor()
+      await page.locator('.palette [role=option]', { hasText: 'Grafana Berlin' }).waitFor()
     }),
   ]
 }
