@@ -1,3 +1,4 @@
+// long
 // needs: PostgreSQL
 /** Approved changes whose hub is killed, or whose people lose their rights, while they are made: never twice, and never without the right. */
 import { spawn } from 'node:child_process'
