@@ -29,7 +29,7 @@ export interface DeskParts {
 
 /** Takes requests and decisions about them. Every method throws `Problem`. */
 export interface RequestDesk {
-  /** `person`: who would have the access, if somebody else asks in their place. */
+  /** `person`: who would have the access, if somebody else asks in their place; no token or bot, whose maker could then approve. */
   create(input: NewRequest, by: Actor, person?: User): Promise<AccessRequest>
   /** `forMs`: for less time than was asked for. `atMostMs`: for this time, or for what was asked for if that is less. */
   approve(
@@ -91,9 +91,9 @@ export function createRequestDesk(parts: DeskParts): RequestDesk {
       return user !== undefined && confirmationOf(user, subject) !== null
     },
     async create(input, by, person) {
+      const author = person !== undefined && by.subject.kind === 'operator' ? null : personOf(by)
       const user = person ?? personOf(by)
-      const asker =
-        person === undefined || users.byName(by.subject.user)?.key === person.key ? null : by.subject.user
+      const asker = author?.key === user.key ? null : by.subject.user
       const breakGlass = input.breakGlass === true
       // Also before the change, so that a flood waits for no turn.
       requireFewer(user)

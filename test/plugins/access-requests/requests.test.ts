@@ -735,7 +735,7 @@ t.test('forgets a closed request, with its reviews, after 400 days', async (t) =
 
 t.test('a help desk asks in place of a person, by what the person may ask for', async (t) => {
   await role('desk', {
-    admin: [{ kinds: ['request'], verbs: ['create'] }],
+    admin: [{ kinds: ['request', 'api-token'], verbs: ['create'] }],
     review: { roles: ['oncall'], app_labels: { env: 'shop' } },
   })
   await app('till', { env: 'shop' })
@@ -752,6 +752,15 @@ t.test('a help desk asks in place of a person, by what the person may ask for', 
   t.match(await askFor(dora, 'ina', { for: '9h' }), { status: 400 }, 'longer than the person may ask for')
   t.match(await askFor(dora, 'ina', { break_glass: true }), { status: 400 }, 'only the person breaks glass')
   t.match(await askFor(dora, 'ina', { role: 'oncall' }), { status: 400 }, 'one thing')
+  const { token } = (await call(dora, 'POST', '/api-tokens', { name: 'desk', roles: ['desk'] })) as {
+    token?: string
+  }
+  const byToken = await hub.visitor().fetch(`${bench.origin}/v1/webapi/users/ina/access-requests`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ app: 'till', for: '1h', reason: 'T-1' }),
+  })
+  t.match(byToken, { status: 403, text: /person_required/ }, 'nobody asks by a token, and then approves')
   const { id, ...made } = await askFor(dora, 'ina')
   t.match(made, { status: 201, state: 'pending', user: 'ina', asked_by: 'dora' })
   t.equal(await reach(dora, 'till'), 'label_mismatch', 'who asks gets nothing')
