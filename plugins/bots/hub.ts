@@ -45,7 +45,7 @@ export default defineHubPlugin({
     const resource = botResource(use.sessions)
     const bots = resource.open({ revisions: use.revisions, log, clock })
     const spent = createSpentProofs(use.database, clock)
-    const keysOf = createIssuerKeys({ clock })
+    const keysOf = createIssuerKeys(clock)
     const proofs = createProofs({ keysOf, spent, clock })
     const uses = createSecretUses({ ...use, bots, clock, log })
     provide.migrations(botMigrations)

@@ -16,12 +16,12 @@ export class IssuerUnreachable extends Error {}
  * The keys of issuers, found by discovery and cached for ten minutes. A key id that is not among them is looked up again, at
  * most every 30 s, so that tokens of strangers cannot make the hub call an issuer often.
  */
-export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: Clock; deadlineMs?: number }) {
+export function createIssuerKeys(clock: Clock) {
   const known = new Map<string, { keys: Promise<JWTVerifyGetKey>; until: number }>()
 
   async function discover(issuer: string): Promise<JWTVerifyGetKey> {
     const { createRemoteJWKSet, customFetch } = await import('jose')
-    const fetch = createBoundedFetch(issuer, deadlineMs)
+    const fetch = createBoundedFetch(issuer, DEADLINE_MS)
     const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
     if (!response.ok) throw new Error(`the discovery document responds with ${response.status}`)
     const { issuer: named, jwks_uri: address } = (await response.json()) as Record<string, unknown>
@@ -35,7 +35,7 @@ export function createIssuerKeys({ clock, deadlineMs = DEADLINE_MS }: { clock: C
       // Looked up again below: the library would not do so right after a regular fetch.
       cooldownDuration: DISCOVERY_TTL_MS,
       cacheMaxAge: DISCOVERY_TTL_MS,
-      timeoutDuration: deadlineMs,
+      timeoutDuration: DEADLINE_MS,
       [customFetch]: fetch as FetchImplementation,
     })
     let refetched = Number.NEGATIVE_INFINITY
