@@ -28,6 +28,9 @@ export function testMessage(changes: Partial<NotifierMessage> = {}): NotifierMes
   }
 }
 
+/** Less than notifiers wait for a receiver by themselves, and enough for a busy machine. */
+const SIGNAL_MS = 9_000
+
 const HARD = 'Ünïcödé 🔐 "quotes" \\ back'
 
 /**
@@ -72,7 +75,7 @@ export function conformNotifier(t: ConformTest, open: () => Promise<NotifierUnde
       () => 'delivered',
       () => 'failed',
     )
-    const outcome = await inTime(ended, 'the end after the signal', 5_000)
+    const outcome = await inTime(ended, 'the end after the signal', SIGNAL_MS)
     t.ok(outcome === 'failed', `${outcome}`)
   })
 }

@@ -281,7 +281,7 @@ t.test(
     const browser = await openBrowser(t)
     const whole = ['index.html', 'start/idea.html', 'look-up/limits.html', 'how-to/verify-the-caller.html']
     t.strictSame(
-      await siteFaults(browser, folder, written, whole),
+      await siteFaults(browser, folder, written, whole, (progress) => t.comment(progress)),
       [],
       'accessible in both themes, at 320 px',
     )

@@ -16,17 +16,20 @@ declare const document: {
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** Larger pages are lists of one kind of section, and axe needs a minute for one of them. */
 const LARGEST = 150_000
+/** After so many pages the progress is said: a file that writes nothing for minutes counts as one that hangs. */
+const SAID_EVERY = 20
 
 /**
  * What people with and without a mouse, in both themes and on a phone would meet in pages of the static site: violations that
  * axe finds, and pages that are wider than 320 px. The frame and the colours are the same on all pages, so `whole` of them are
- * checked with it, and in the dark.
+ * checked with it, and in the dark. `say` hears of progress.
  */
 export async function siteFaults(
   browser: Browser,
   folder: string,
   files: readonly string[],
   whole: readonly string[],
+  say: (progress: string) => void,
 ): Promise<readonly string[]> {
   const context = await browser.newContext({ viewport: { width: 320, height: 640 } })
   const page = await context.newPage()
@@ -38,7 +41,8 @@ export async function siteFaults(
     )
     faults.push(...violations.map(({ id, nodes }) => `${file}: ${id}: ${nodes[0]?.html}`))
   }
-  for (const file of files) {
+  for (const [at, file] of files.entries()) {
+    if (at % SAID_EVERY === 0) say(`${at} of ${files.length} pages`)
     if (readFileSync(join(folder, file)).length > LARGEST) continue
     await page.goto(pathToFileURL(join(folder, file)).href)
     await page.evaluate(AXE)
