@@ -28,9 +28,6 @@ export function testMessage(changes: Partial<NotifierMessage> = {}): NotifierMes
   }
 }
 
-/** Less than notifiers wait for a receiver by themselves, and enough for a busy machine. */
-const SIGNAL_MS = 9_000
-
 const HARD = 'Ünïcödé 🔐 "quotes" \\ back'
 
 /**
@@ -75,7 +72,8 @@ export function conformNotifier(t: ConformTest, open: () => Promise<NotifierUnde
       () => 'delivered',
       () => 'failed',
     )
-    const outcome = await inTime(ended, 'the end after the signal', SIGNAL_MS)
+    // Less than notifiers wait for a receiver by themselves, and enough for a busy machine.
+    const outcome = await inTime(ended, 'the end after the signal', 9_000)
     t.ok(outcome === 'failed', `${outcome}`)
   })
 }

@@ -37,11 +37,13 @@ export function AddPerson({ onClose }: { onClose(): void }) {
   )
 }
 
-/** Edits the roles that administrators gave; shows what somebody else changes meanwhile. */
+/** Edits the roles that administrators gave. Follows what somebody else saves, and asks once there are changes of one's own. */
 export function EditRoles({ person, onClose }: { readonly person: Person; onClose(): void }) {
-  const [roles, setRoles] = useState<readonly string[]>(person.own_roles)
-  /** Version that the person has seen, and that saving replaces. */
-  const [seen, setSeen] = useState(person.etag)
+  /** The roles that were chosen, and the version of the person that they replace; null: nothing was changed yet. */
+  const [draft, setDraft] = useState<{ readonly roles: readonly string[]; readonly seen: string } | null>(
+    null,
+  )
+  const { roles, seen } = draft ?? { roles: person.own_roles, seen: person.etag }
   const conflict = seen !== person.etag
   const submit = async () => {
     await call('PATCH', `/users/${encodeURIComponent(person.name)}`, { roles }, replaces(seen))
@@ -60,14 +62,11 @@ export function EditRoles({ person, onClose }: { readonly person: Person; onClos
       {conflict && (
         <ConflictNotice
           text={a('rolesChangedMeanwhile', { roles: person.own_roles.join(', ') || '–' })}
-          onTake={() => {
-            setRoles(person.own_roles)
-            setSeen(person.etag)
-          }}
-          onKeep={() => setSeen(person.etag)}
+          onTake={() => setDraft(null)}
+          onKeep={() => setDraft({ roles, seen: person.etag })}
         />
       )}
-      <RoleChoice chosen={roles} onChange={setRoles} />
+      <RoleChoice chosen={roles} onChange={(roles) => setDraft({ roles, seen })} />
     </FormDialog>
   )
 }
