@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { ApiError, call } from '../api.ts'
 import type { Right } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
+import { reload } from '../live.ts'
 import { t } from '../text.ts'
 import { Needs } from './rights.tsx'
 import { go } from './router.ts'
@@ -222,31 +223,33 @@ export function ConfirmButton(
   )
 }
 
-/** A button that removes a resource, whose name the person types first, and then opens the page of its list. */
-export function RemoveButton(props: {
-  readonly right: Right
-  readonly name: string
-  readonly title: string
-  readonly help: string
-  /** Of the API. */
-  readonly path: string
-  readonly list: string
-}) {
-  const { right, name, title, help, path, list } = props
+/**
+ * A button that removes a resource. On the page of the resource, the person types its name first, and the page of its list opens
+ * then; in a row of a list, resources of these kinds are loaded again.
+ */
+export function RemoveButton(
+  props: {
+    readonly right: Right
+    readonly name: string
+    readonly title: string
+    readonly help: string
+    /** Of the API. */
+    readonly path: string
+  } & ({ readonly list: string } | { readonly kinds: readonly string[] }),
+) {
+  const { right, name, title, help, path } = props
   const confirm = async () => {
     await call('DELETE', path)
     announce(a('removed', { name }))
-    go(list)
+    if ('list' in props) go(props.list)
+    else reload(props.kinds)
   }
+  const place =
+    'list' in props
+      ? { class: 'plain danger', name }
+      : { class: 'plain small danger', label: `${a('remove')}: ${name}` }
   return (
-    <ConfirmButton
-      right={right}
-      class="plain danger"
-      title={title}
-      verb={a('remove')}
-      name={name}
-      confirm={confirm}
-    >
+    <ConfirmButton right={right} title={title} verb={a('remove')} confirm={confirm} {...place}>
       <p>{help}</p>
     </ConfirmButton>
   )

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { reload, useResource } from '../live.ts'
-import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
+import { DialogButton, FormDialog, RemoveButton } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import { LocalListing } from './local-listing.tsx'
 import { Badges, Copyable, Nothing, Section, Time } from './parts.tsx'
@@ -72,31 +72,21 @@ export function Invitations() {
             title: a('action'),
             narrow: 'act',
             value: () => '',
-            cell: (row) => <Remove invitation={row} />,
+            cell: ({ id, name }) => (
+              <RemoveButton
+                right="invitation.delete"
+                name={name}
+                title={a('removeInvitation', { name })}
+                help={a('removeInvitationHelp')}
+                path={`${PATH}/${id}`}
+                kinds={KINDS}
+              />
+            ),
           },
         ]}
         empty={<Nothing title={a('nothingFound')} />}
       />
     </Section>
-  )
-}
-
-function Remove({ invitation: { id, name } }: { readonly invitation: Invitation }) {
-  return (
-    <ConfirmButton
-      right="invitation.delete"
-      verb={a('remove')}
-      label={`${a('remove')}: ${name}`}
-      class="plain small danger"
-      title={a('removeInvitation', { name })}
-      confirm={async () => {
-        await call('DELETE', `${PATH}/${id}`)
-        announce(a('removed', { name }))
-        reload(KINDS)
-      }}
-    >
-      <p>{a('removeInvitationHelp')}</p>
-    </ConfirmButton>
   )
 }
 

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { call } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { reload } from '../live.ts'
-import { announce, ConfirmButton, DialogButton, FormDialog } from './dialogs.tsx'
+import { DialogButton, FormDialog, RemoveButton } from './dialogs.tsx'
 import { ChoiceField, TextField } from './fields.tsx'
 import type { ListAction } from './list-tools.tsx'
 import { Listing } from './listing.tsx'
@@ -51,7 +51,7 @@ export function Tokens() {
               {
                 title: a('action'),
                 narrow: 'act',
-                cell: (token) => <Revoke path="/api-tokens" id={token.id} name={token.name} />,
+                cell: (token) => <Remove path="/api-tokens" id={token.id} name={token.name} />,
               },
             ]}
             search={a('tokenFilter')}
@@ -88,7 +88,7 @@ export function Tokens() {
                 title: a('action'),
                 narrow: 'act',
                 cell: ({ id, agent_hostname }) => (
-                  <Revoke path="/tokens" id={id} name={agent_hostname ?? id} />
+                  <Remove path="/tokens" id={id} name={agent_hostname ?? id} />
                 ),
               },
             ]}
@@ -113,31 +113,14 @@ const removal = (path: '/api-tokens' | '/tokens'): ListAction<{ readonly id: str
   call: ({ id }) => ['DELETE', `${path}/${encodeURIComponent(id)}`],
 })
 
-function Revoke({
-  path,
-  id,
-  name,
-}: {
+function Remove(props: {
   readonly path: '/api-tokens' | '/tokens'
   readonly id: string
   readonly name: string
 }) {
-  return (
-    <ConfirmButton
-      right={rightTo(path)}
-      verb={a('remove')}
-      label={`${a('remove')}: ${name}`}
-      class="plain small danger"
-      title={a('removeToken', { name })}
-      confirm={async () => {
-        await call('DELETE', `${path}/${id}`)
-        announce(a('removed', { name }))
-        reload(KINDS)
-      }}
-    >
-      <p>{a('removeTokenHelp')}</p>
-    </ConfirmButton>
-  )
+  const { path, id, name } = props
+  const texts = { title: a('removeToken', { name }), help: a('removeTokenHelp') }
+  return <RemoveButton right={rightTo(path)} name={name} {...texts} path={`${path}/${id}`} kinds={KINDS} />
 }
 
 function AddToken({ onClose }: { onClose(): void }) {
