@@ -5,6 +5,7 @@ import { conformPlugin, createTestHub, FakeIssuer, Visitor } from '@mezite/core/
 import t from 'tap'
 import appNotes from '../../../examples/app-notes/hub.ts'
 import { newPerson, openBrowser } from '../../e2e/open-browser.ts'
+import { until } from '../../until.ts'
 
 /** What the functions that run in the page see. */
 declare const window: { pwned?: boolean }
@@ -350,9 +351,17 @@ t.test('changes of two administrators at once are both shown, and none is lost',
   const { page } = await newPerson(browser)
   await page.goto(`${hub.url}/`)
   await page.goto(`${hub.url}/web/admin/apps/wiki?edit`)
+  const wiki = await hub.api<{ spec: object; metadata: object }>('GET', '/apps/wiki')
+  // Nothing was changed here yet, so there is nothing to ask.
+  const described = { ...wiki, metadata: { ...wiki.metadata, description: 'theirs' } }
+  await page.getByLabel('Description').first().waitFor()
+  await hub.api('PUT', '/apps/wiki', described)
+  await until(
+    async () => (await page.getByLabel('Description').first().inputValue()) === 'theirs',
+    'the form follows what others save',
+  )
   await page.getByLabel('Description').first().fill('mine')
-  const wiki = await hub.api<{ spec: object; status: object }>('GET', '/apps/wiki')
-  await hub.api('PUT', '/apps/wiki', { ...wiki, spec: { ...wiki.spec, agents: ['node-9'] } })
+  await hub.api('PUT', '/apps/wiki', { ...described, spec: { ...wiki.spec, agents: ['node-9'] } })
   const alert = page.getByRole('alert')
   await alert.getByText('node-9').waitFor()
   const save = page.getByRole('button', { name: 'Save' })

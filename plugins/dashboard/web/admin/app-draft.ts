@@ -55,6 +55,8 @@ export function useAppDraft(app: App | undefined) {
 
   return {
     draft,
+    /** Whether the person has changed anything. */
+    touched,
     /** Where browsers will open the app; null if they cannot, or the document has a fault. */
     url,
     /** Messages by path of the document. */

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { ApiError, call, replaces } from '../api.ts'
 import type { Responses } from '../api-types.ts'
 import { ReasonCode } from '../docs.tsx'
@@ -20,7 +20,7 @@ type Result = Responses['POST /apps/test']
 
 /** Registers an app, or changes one. The hub checks the document while the person types. */
 export function AppForm({ app }: { readonly app?: App }) {
-  const { draft, url, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
+  const { draft, touched, url, faults, setFaults, take, setSpec, setMetadata } = useAppDraft(app)
   const schema = useResource<{ properties: Help }>('/schemas/app', [])
   const agents = useResource<Responses['GET /agents']>('/agents', ['agent'])
   const save = useAction()
@@ -30,6 +30,14 @@ export function AppForm({ app }: { readonly app?: App }) {
   /** Version that the person has seen, and that saving replaces. */
   const [seen, setSeen] = useState(tag)
   const conflict = seen !== tag && !save.busy
+  const takeTheirs = () => {
+    if (app) take(documentOf(app))
+    setSeen(tag)
+  }
+  useEffect(() => {
+    // Without changes of one's own, the form follows what others save.
+    if (conflict && !touched) takeTheirs()
+  }, [tag])
   const labels = useLabels()
   const howMany = useHowMany(draft)
   const same = useResource<readonly App[]>(
@@ -56,10 +64,7 @@ export function AppForm({ app }: { readonly app?: App }) {
         <ConflictNotice
           text={a('documentChanged')}
           theirs={JSON.stringify(documentOf(app), null, 2)}
-          onTake={() => {
-            take(documentOf(app))
-            setSeen(tag)
-          }}
+          onTake={takeTheirs}
           onKeep={() => setSeen(tag)}
         />
       )}
