@@ -245,7 +245,7 @@ function usersOf(names: readonly string[]): ReadonlyMap<string, ReadonlySet<stri
 /** What may only become smaller. `RULERS` has the value of today: set it to what the test prints when yours is smaller. */
 const RULERS = {
   'lines of the core without testing': 41_879,
-  'lines of all sources, without tests and examples': 128_741,
+  'lines of all sources, without tests and examples': 128_724,
   'arrows between parts of the core, types included': 189,
   'names of the contract that one package uses, or none': 64,
   'names of @mezite/core/protocol': 72,
